@@ -1,0 +1,57 @@
+"""Config files on disk: read as the text they hold, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import RunError
+
+BOM = "\ufeff"
+
+
+def read_config(path: Path) -> str:
+    """The text of a config file, line endings and byte order mark as they are; `RunError` says why not."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise _unreadable(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise _unreadable(f"{path}: is a folder; name the config file in it") from None
+    except OSError as error:
+        if path.is_dir():  # what Windows calls a permission error
+            raise _unreadable(f"{path}: is a folder; name the config file in it") from None
+        raise _unreadable(f"{path}: cannot be read: {error.strerror}") from None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _unreadable(f"{path}: is UTF-16 text; save it as UTF-8")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _unreadable(f"{path}: is not UTF-8 text (line {line}, byte {error.start}); save it as UTF-8") from None
+
+
+def _unreadable(message: str) -> RunError:
+    return RunError("unreadable-config", message)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file by a rename, so that a crash leaves the old text or the new; links and permissions stay."""
+    target = path.resolve()
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(target.stat().st_mode if target.exists() else 0o644)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def is_yaml(path: Path) -> bool:
+    """Whether a config is YAML, by its name."""
+    return path.suffix.lower() in (".yaml", ".yml")
