@@ -1,0 +1,42 @@
+"""A precision that the result's device cannot run.
+
+ModelBuilder builds these without complaint, and the model then fails to load or at the first token: fp32 for CUDA or
+DirectML, fp16 and bf16 for the CPU.
+
+```json
+"systems": { "cpu": { "type": "LocalSystem", "accelerators": [{ "device": "cpu" }] } },
+"target": "cpu",
+"passes": { "build": { "type": "ModelBuilder", "precision": "fp16" } }
+```
+
+Olivine refuses the run and offers a precision that works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..problems import Problem, Severity
+from ..tree import Scalar, text_of
+from .nearest import change_to
+from .reading import is_true, passes
+from .rule import Context, Rule
+from .systems import CPU, CUDA, DIRECTML, builder_provider
+
+FAILS = {("fp32", CUDA): "fp16", ("fp32", DIRECTML): "fp16", ("fp16", CPU): "fp32", ("bf16", CPU): "fp32"}
+"""Combinations that build and do not run, each with the nearest one that does."""
+
+
+def _check(context: Context) -> Iterator[Problem]:
+    for entry in passes(context):
+        node = entry.config.get("precision")
+        if entry.type != "ModelBuilder" or not isinstance(node, Scalar) or is_true(entry.config.get("metadata_only")):
+            continue
+        provider = builder_provider(context, entry)
+        instead = FAILS.get((text_of(node) or "", provider or ""))
+        if instead:
+            message = f"A model in {node.value} does not run with {provider}, which it is built for."
+            yield RULE.at(node, message, change_to(node, instead), change_to(node, "int4"))
+
+
+RULE = Rule("builder-precision-device", Severity.ERROR, _check)

@@ -1,0 +1,17 @@
+"""The conda files that Azure ML systems name."""
+
+from __future__ import annotations
+
+from ..tree import Scalar, child
+from .reading import strings
+from .rule import Context
+from .systems import azureml_systems
+
+
+def conda_files(context: Context) -> list[Scalar]:
+    """The nodes with the path of a conda file."""
+    return [
+        node
+        for system, _ in azureml_systems(context)
+        for node in strings(child(system, "config", "aml_docker_config", "conda_file_path"))
+    ]

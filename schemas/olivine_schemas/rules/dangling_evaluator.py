@@ -1,0 +1,32 @@
+"""An evaluator is named that is not in `evaluators`.
+
+`evaluator`, in the engine's settings or in a pass, names an entry of `evaluators`.
+
+```json
+"evaluators": { "tone_accuracy": { "metrics": [] } },
+"evaluator": "tone_acuracy"
+```
+
+Olivine refuses the run and offers the name that was probably meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..problems import Problem, Severity
+from ..tree import Scalar, child, text_of
+from .nearest import change_to_nearest, listed
+from .reading import names, passes
+from .rule import Context, Rule
+
+
+def _check(context: Context) -> Iterator[Problem]:
+    known = names(context, "evaluators")
+    for place in [child(context.workflow, "engine", "evaluator"), *(e.node.get("evaluator") for e in passes(context))]:
+        if isinstance(place, Scalar) and text_of(place) and place.value not in known:
+            message = f'No evaluator is called "{place.value}". {listed(known, "evaluators")}'
+            yield RULE.at(place, message, change_to_nearest(place, known))
+
+
+RULE = Rule("dangling-evaluator", Severity.ERROR, _check)

@@ -1,0 +1,39 @@
+"""A secret is written into the config.
+
+A config is shared, committed and logged. A token or key in it should be revoked and kept elsewhere: sign in with
+`hf auth login` or `az login`, or keep the secret in a key vault (`keyvault_name`).
+
+```json
+"load_kwargs": { "token": "hf_..." }
+```
+
+Olivine runs, and never repeats the secret in its messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..problems import Problem, Severity
+from ..tree import Scalar, walk
+from .rule import Context, Rule
+
+SECRETS = {
+    "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{20,}"),
+    "a shared access signature": re.compile(r"[?&]sig=[A-Za-z0-9%+/=]{20,}"),
+    "a storage account key": re.compile(r"AccountKey=[A-Za-z0-9+/=]{40,}|^[A-Za-z0-9+/]{86}==$"),
+    "a signed token": re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"),
+    "an API key": re.compile(r"\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16})\b"),
+}
+
+
+def _check(context: Context) -> Iterator[Problem]:
+    for _, node in walk(context.tree):
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            kind = next((kind for kind, pattern in SECRETS.items() if pattern.search(node.value)), None)
+            if kind:
+                yield RULE.at(node, f"This looks like {kind}. Revoke it, and keep secrets out of the config.")
+
+
+RULE = Rule("literal-secret", Severity.WARNING, _check)

@@ -1,0 +1,41 @@
+"""A data file that is not there.
+
+`data_files` and `data_dir` are relative to the folder of the config file.
+
+```json
+"load_dataset_config": { "data_name": "json", "data_files": "dataset/phrases.json", "split": "train" }
+```
+
+Microsoft Olive finds out while training, and reports success. Olivine refuses the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..problems import Problem, Severity
+from ..tree import Object, Scalar, text_of
+from .reading import DataConfig, data_configs, is_plain_path, strings
+from .rule import Context, Rule
+
+
+def _check(context: Context) -> Iterator[Problem]:
+    for data in data_configs(context):
+        for node in _paths(data) if data.loader else []:
+            path = str(node.value)
+            if is_plain_path(path) and context.facts.path_exists(path) is False:
+                yield RULE.at(node, f'There is no "{path}" beside this config. Paths start at the config\'s folder.')
+
+
+def _paths(data: DataConfig) -> list[Scalar]:
+    folder = data.load.get("data_dir")
+    if text_of(folder):
+        return strings(folder)
+    files = data.load.get("data_files")
+    if isinstance(files, Object):
+        splits = [] if text_of(files.get("type")) else files.members
+        return [node for member in splits for node in strings(member.value)]
+    return strings(files)
+
+
+RULE = Rule("missing-data-file", Severity.ERROR, _check)

@@ -1,0 +1,109 @@
+"""What each pass of a flow gets to work on: full weights, an adapter not yet merged, or an ONNX model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..problems import Edit, Fix, Span
+from ..tree import Object, child
+from .reading import ADAPTERS, PassEntry, flows, is_given, object_at
+from .rule import Context
+
+TO_ONNX = frozenset({"ModelBuilder", "MobiusBuilder", "OnnxConversion", "OptimumConversion"})
+"""Passes whose result is an ONNX model."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One pass at its place in a flow, with the passes before that decide what it works on."""
+
+    entry: PassEntry
+    adapter: PassEntry | None
+    """The pass whose adapter is not merged yet."""
+    onnx: PassEntry | None
+    """The pass that made an ONNX model of it."""
+    later: tuple[PassEntry, ...]
+    """The passes that follow."""
+    starts_with_adapter: bool
+    """Whether the input model comes with an adapter."""
+
+
+def turns(context: Context) -> Iterator[Turn]:
+    """Every pass of every flow in order; a pass that several flows share comes once."""
+    seen: set[Span] = set()
+    given = is_given(child(context.workflow, "input_model", "config", "adapter_path"))
+    for flow in flows(context):
+        adapter: PassEntry | None = None
+        onnx: PassEntry | None = None
+        for position, step in enumerate(flow):
+            later = tuple(entry for after in flow[position + 1 :] for entry in after)
+            for entry in step:
+                if entry.node.span not in seen:
+                    seen.add(entry.node.span)
+                    yield Turn(entry, adapter, onnx, later, given)
+            for entry in step:
+                if entry.type in ADAPTERS:
+                    adapter = entry
+                elif entry.type == "MergeAdapterWeights" and onnx is None:
+                    adapter = None
+                elif entry.type in TO_ONNX:
+                    onnx = entry
+
+
+def move_after(context: Context, moved: PassEntry, anchor: PassEntry) -> Fix | None:
+    """Move one pass behind another that is written further down."""
+    slots = _slots(context)
+    known = [name for name, _ in slots]
+    if moved.name not in known or anchor.name not in known:
+        return None
+    first, last = known.index(moved.name), known.index(anchor.name)
+    order = [*range(first + 1, last + 1), first]
+    return _reorder(context, f'Move "{moved.name}" behind "{anchor.name}"', slots, first, order)
+
+
+def move_before(context: Context, moved: PassEntry, anchor: PassEntry) -> Fix | None:
+    """Move one pass in front of another that is written further up."""
+    slots = _slots(context)
+    known = [name for name, _ in slots]
+    if moved.name not in known or anchor.name not in known:
+        return None
+    first, last = known.index(anchor.name), known.index(moved.name)
+    order = [last, *range(first, last)]
+    return _reorder(context, f'Move "{moved.name}" in front of "{anchor.name}"', slots, first, order)
+
+
+def insert_merge(context: Context, before: PassEntry) -> Fix | None:
+    """Write a MergeAdapterWeights pass in front of another pass."""
+    if child(context.tree, "pass_flows") is not None:
+        return None
+    start = before.key.span.start
+    line = context.text.rfind("\n", 0, start) + 1
+    margin = context.text[line:start]
+    gap = f"\n{margin}" if not margin.strip() else " "
+    names = {name for name, _ in _slots(context)}
+    name = next(n for n in ("merge", "merge_adapter_weights", "merge_adapter") if n not in names or n == "merge_adapter")
+    text = f'"{name}": {{ "type": "MergeAdapterWeights" }},{gap}'
+    return Fix(f'Merge in front of "{before.name}"', (Edit(Span(start, start), text),))
+
+
+def _slots(context: Context) -> list[tuple[str, Span]]:
+    written = object_at(context.tree, "passes")
+    return [
+        (member.name, Span(member.key.span.start, member.value.span.end))
+        for member in (written if isinstance(written, Object) else Object(Span(0, 0))).members
+    ]
+
+
+def _reorder(
+    context: Context, title: str, slots: list[tuple[str, Span]], first: int, order: list[int]
+) -> Fix | None:
+    """Put what stands at the positions of `order` into the slots from `first` on; commas and margins stay."""
+    if child(context.tree, "pass_flows") is not None or not order:
+        return None
+    spans = [span for _, span in slots]
+    edits = [
+        Edit(spans[first + offset], context.text[spans[source].start : spans[source].end])
+        for offset, source in enumerate(order)
+    ]
+    return Fix(title, tuple(edits))

@@ -1,0 +1,49 @@
+"""This machine does not have the GPU that the config asks for.
+
+A host with `CUDAExecutionProvider` or device `gpu` is to train on a CUDA GPU; a target with it is built for one.
+
+```json
+"systems": { "local_system": { "type": "LocalSystem", "accelerators": [{ "device": "gpu" }] } },
+"host": "local_system"
+```
+
+Olivine refuses to train here for such a host: start the run on a machine with the GPU, or change the system. Building
+for a GPU that is elsewhere is fine; only measuring the result must wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..problems import Problem, Severity
+from ..tree import Node, Object, text_of
+from .reading import accelerators, is_local, providers
+from .rule import Context, Rule
+from .systems import CUDA, host_and_target
+
+
+def _check(context: Context) -> Iterator[Problem]:
+    devices = context.facts.devices()
+    if devices is None or devices.has_cuda:
+        return
+    host, target = host_and_target(context)
+    node = _asks_for_cuda(host, training=True)
+    if node:
+        yield RULE.at(node, "This machine has no CUDA GPU to run the passes on.", severity=Severity.WARNING)
+    other = _asks_for_cuda(target, training=False) if target is not host else None
+    if other:
+        yield RULE.at(other, "This machine has no CUDA GPU: the result is built for one, but cannot be measured here.")
+
+
+def _asks_for_cuda(system: Object | None, training: bool) -> Node | None:
+    """The node that asks for CUDA on this machine; a training GPU without provider is taken for CUDA."""
+    if system is None or not is_local(system):
+        return None
+    named = providers(system)
+    found: list[Node] = [node for node in named if node.value == CUDA]
+    if not named and training:
+        found = [d for a in accelerators(system) if (d := a.get("device")) is not None and text_of(d) == "gpu"]
+    return found[0] if found else None
+
+
+RULE = Rule("provider-not-here", Severity.INFORMATION, _check)

@@ -1,0 +1,47 @@
+"""What a rule is, and what it gets to see."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ..facts import NO_FACTS, Facts
+from ..problems import Fix, Problem, Severity
+from ..tree import Member, Node, Object
+
+
+@dataclass(frozen=True)
+class Context:
+    """One config, as a rule sees it."""
+
+    text: str
+    """The text as written."""
+    tree: Object
+    """The tree of the text as written."""
+    workflow: Object
+    """The same config in canonical form; nodes keep the spans of the text."""
+    generation: str = "new"
+    """Which generation of the language the text speaks: old or new."""
+    facts: Facts = NO_FACTS
+    """What is known of the files and devices around it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One diagnostic: `check` yields its problems. Its module's docstring is its documentation."""
+
+    code: str
+    severity: Severity
+    check: Callable[[Context], Iterable[Problem]]
+
+    @property
+    def documentation(self) -> str:
+        """What it means, why it matters, an example, and what Olivine does; Markdown, first line the title."""
+        return (sys.modules[self.check.__module__].__doc__ or "").strip()
+
+    def at(self, node: Node | Member, message: str, *fixes: Fix | None, severity: Severity | None = None) -> Problem:
+        """A problem of this rule at a node, or at the key of a member; fixes that are None are left out."""
+        span = node.key.span if isinstance(node, Member) else node.span
+        offered = tuple(fix for fix in fixes if fix is not None)
+        return Problem(span, severity or self.severity, self.code, message, offered)

@@ -1,0 +1,65 @@
+"""Systems by kind, and what is known of execution providers."""
+
+from __future__ import annotations
+
+from ..tree import Node, Object, text_of
+from .reading import PassEntry, accelerators, object_at, providers, system
+from .rule import Context
+
+CPU, CUDA, DIRECTML = "CPUExecutionProvider", "CUDAExecutionProvider", "DmlExecutionProvider"
+
+DEVICES: dict[str, tuple[str, ...]] = {
+    CPU: ("cpu",),
+    CUDA: ("gpu",),
+    DIRECTML: ("gpu", "npu"),
+    "OpenVINOExecutionProvider": ("cpu", "gpu", "npu"),
+    "TensorrtExecutionProvider": ("gpu",),
+    "ROCMExecutionProvider": ("gpu",),
+    "MIGraphXExecutionProvider": ("gpu",),
+    "NvTensorRTRTXExecutionProvider": ("gpu",),
+    "JsExecutionProvider": ("gpu",),
+    "QNNExecutionProvider": ("npu", "gpu", "cpu"),
+    "VitisAIExecutionProvider": ("npu",),
+    "WebGpuExecutionProvider": ("gpu",),
+}
+"""Execution providers that Olive configs may name, and the devices that each drives."""
+
+
+def azureml_systems(context: Context) -> list[tuple[Object, Node]]:
+    """The Azure ML systems, each with its type node."""
+    found = [member.value for member in object_at(context.workflow, "systems").members]
+    found += [node for key in ("host", "target") if isinstance(node := _engine(context).get(key), Object)]
+    return [
+        (node, kind)
+        for node in found
+        if isinstance(node, Object) and (kind := node.get("type")) is not None and text_of(kind) == "AzureML"
+    ]
+
+
+def written_systems(context: Context) -> list[Object]:
+    """Every system of the config: those in `systems`, and a host or target written in place."""
+    found = [member.value for member in object_at(context.workflow, "systems").members]
+    found += [_engine(context).get(key) for key in ("host", "target")]  # type: ignore[misc]
+    return [node for node in found if isinstance(node, Object)]
+
+
+def host_and_target(context: Context) -> tuple[Object | None, Object | None]:
+    """The engine's host and target as written; None where one is left out."""
+    return system(context, _engine(context).get("host")), system(context, _engine(context).get("target"))
+
+
+def builder_provider(context: Context, entry: PassEntry) -> str | None:
+    """The provider that a ModelBuilder pass builds for, or None where the config does not say."""
+    own = system(context, entry.node.get("host"))
+    for place in (host_and_target(context)[1], own, host_and_target(context)[0]):
+        named = [str(node.value) for node in providers(place)]
+        if named:
+            return named[0]
+        devices = [text_of(accelerator.get("device")) for accelerator in accelerators(place)]
+        if devices:
+            return CPU if devices[0] == "cpu" else None
+    return None
+
+
+def _engine(context: Context) -> Object:
+    return object_at(context.workflow, "engine")

@@ -1,0 +1,35 @@
+"""A data config that nothing refers to.
+
+It does no harm. Often it means that a pass was meant to use it: an `eval_data_config` that was forgotten, say.
+
+```json
+"data_configs": [{ "name": "phrases_train" }, { "name": "phrases_eval" }],
+"passes": { "ft": { "type": "LoRA", "train_data_config": "phrases_train" } }
+```
+
+Olivine runs, and does not load that data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..problems import Problem, Severity
+from ..tree import Scalar, walk
+from .reading import data_configs
+from .rule import Context, Rule
+
+
+def _check(context: Context) -> Iterator[Problem]:
+    used = {
+        node.value
+        for path, node in walk(context.workflow)
+        if isinstance(node, Scalar) and path and path[0] != "data_configs"
+    }
+    for config in data_configs(context):
+        node = config.node.get("name")
+        if config.name and node and config.name not in used:
+            yield RULE.at(node, f'Nothing uses the data config "{config.name}".')
+
+
+RULE = Rule("unused-data-config", Severity.INFORMATION, _check)
