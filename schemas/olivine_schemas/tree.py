@@ -6,13 +6,15 @@ nodes keep the spans of the text they came from.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Union
 
 from .problems import Span
 
-Path = tuple[Union[str, int], ...]
+Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and indices from the root."""
 
 
@@ -26,9 +28,10 @@ class Scalar:
 
 @dataclass(slots=True, eq=False)
 class Missing:
-    """A value that the text promises but does not hold: after a colon, or an unreadable word."""
+    """A value that the text promises but does not hold: the gap after a colon, or an unreadable `word`."""
 
     span: Span
+    word: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,10 +49,14 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Object:
-    """`{…}`. Duplicate keys stay in `members`; look-ups see the last one, as `json` does."""
+    """`{…}`. Duplicate keys stay in `members`; look-ups see the last one, as `json` does.
+
+    `closed` is False where the closing bracket is missing; the span then reaches to the next token or the text's end.
+    """
 
     span: Span
     members: list[Member] = field(default_factory=list)
+    closed: bool = True
 
     def member(self, name: str) -> Member | None:
         return next((member for member in reversed(self.members) if member.key.value == name), None)
@@ -61,22 +68,34 @@ class Object:
 
 @dataclass(slots=True, eq=False)
 class Array:
-    """`[…]`."""
+    """`[…]`; `closed` as in Object."""
 
     span: Span
     items: list[Node] = field(default_factory=list)
+    closed: bool = True
 
 
 Node = Union[Object, Array, Scalar, Missing]
 
 
 def to_data(node: Node | None) -> Any:
-    """The plain Python value of a node; what is missing is None, in a list it is left out."""
-    if isinstance(node, Object):
-        return {m.name: to_data(m.value) for m in node.members if not isinstance(m.value, Missing)}
-    if isinstance(node, Array):
-        return [to_data(item) for item in node.items if not isinstance(item, Missing)]
-    return node.value if isinstance(node, Scalar) else None
+    """The plain Python value of a node; what is missing is None, in an object or a list it is left out."""
+    root: list[Any] = []
+    waiting: list[tuple[Node | None, Any]] = [(node, root.append)]
+    while waiting:  # no recursion: a document may be nested deeper than Python's stack
+        node, put = waiting.pop()
+        if isinstance(node, Object):
+            kept = {m.name: m.value for m in node.members if not isinstance(m.value, Missing)}
+            data: dict[str, Any] = dict.fromkeys(kept)
+            put(data)
+            waiting.extend((value, partial(data.__setitem__, name)) for name, value in kept.items())
+        elif isinstance(node, Array):
+            items: list[Any] = []
+            put(items)
+            waiting.extend((item, items.append) for item in reversed(node.items) if not isinstance(item, Missing))
+        else:
+            put(node.value if isinstance(node, Scalar) else None)
+    return root[0]
 
 
 def text_of(node: Node | None) -> str | None:
@@ -106,3 +125,71 @@ def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
             stack.extend(((*path, m.name), m.value) for m in reversed(node.members))
         elif isinstance(node, Array):
             stack.extend(((*path, i), item) for i, item in reversed(list(enumerate(node.items))))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What stands at an offset of a text: see `locate`."""
+
+    path: Path
+    """Of the value or key at the cursor; between elements that of the container, in an array with the index to be."""
+    container: Object | Array | None
+    """The innermost container around the cursor."""
+    container_path: Path = ()
+    member: Member | None = None
+    """The member whose key or value the cursor is on or at the end of."""
+    in_key: bool = False
+    """Whether a key stands or may be typed here."""
+    span: Span | None = None
+    """The token at the cursor, which a completion replaces; None where there is none."""
+
+
+def locate(tree: Node, offset: int) -> Cursor:
+    """Where an offset stands in the tree of a text, broken text included; the end of a token counts as on it."""
+    path: Path = ()
+    node: Node | None = tree
+    cursor = Cursor((), None, span=_token(tree, offset))
+    while isinstance(node, (Object, Array)) and _inside(node, offset):
+        cursor, node = _in_object(node, path, offset) if isinstance(node, Object) else _in_array(node, path, offset)
+        path = cursor.path
+    return cursor
+
+
+def path_at(tree: Node, offset: int) -> Path:
+    """The path of the value or key at an offset."""
+    return locate(tree, offset).path
+
+
+def _inside(node: Object | Array, offset: int) -> bool:
+    """Whether an offset is between the brackets."""
+    return node.span.start < offset and (offset < node.span.end or (offset == node.span.end and not node.closed))
+
+
+def _token(node: Node, offset: int) -> Span | None:
+    """The span of a scalar or an unreadable word at an offset."""
+    word = isinstance(node, Scalar) or (isinstance(node, Missing) and node.word != "")
+    return node.span if word and node.span.start <= offset <= node.span.end else None
+
+
+def _in_object(node: Object, path: Path, offset: int) -> tuple[Cursor, Node | None]:
+    """The cursor inside an object, and the value to look into further."""
+    index = bisect_right(node.members, offset, key=lambda member: member.key.span.start)
+    member = node.members[index - 1] if index else None
+    if member is not None:
+        here = (*path, member.name)
+        if offset <= member.key.span.end:
+            return Cursor(here, node, path, member, True, member.key.span), None
+        if member.colon is not None and offset <= member.colon:
+            return Cursor(here, node, path, member, True), None
+        if member.colon is not None and offset <= member.value.span.end:
+            return Cursor(here, node, path, member, False, _token(member.value, offset)), member.value
+    return Cursor(path, node, path, in_key=True), None
+
+
+def _in_array(node: Array, path: Path, offset: int) -> tuple[Cursor, Node | None]:
+    """The cursor inside an array, and the item to look into further."""
+    index = bisect_right(node.items, offset, key=lambda item: item.span.start)
+    if index and offset <= node.items[index - 1].span.end:
+        item = node.items[index - 1]
+        return Cursor((*path, index - 1), node, path, span=_token(item, offset)), item
+    return Cursor((*path, index), node, path), None
