@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from statistics import median
-from typing import Protocol
+from typing import Any, Protocol
 
 from olivine_schemas import runs
 
@@ -223,8 +223,8 @@ def _take_standard_output() -> int:
 
 def without_secrets(event: runs.Event) -> runs.Event:
     """The event with the secrets in its texts hidden."""
-    texts = {field.name: getattr(event, field.name) for field in fields(event)}
-    hidden = {name: redact(text) for name, text in texts.items() if isinstance(text, str)}
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    hidden: dict[str, Any] = {name: redact(value) for name, value in values.items() if isinstance(value, str)}
     return replace(event, **hidden)
 
 

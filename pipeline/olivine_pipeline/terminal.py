@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
 from olivine_schemas import runs
 
-SPARKS = "▁▂▃▄▅▆▇█"
+from .wording import amount, clean, duration, measurement, number, sparkline, time_left, told
+
 PENDING_SHOWN = 4
 QUIET_SECONDS, SILENT_SECONDS, QUIET_SHARE = 10.0, 60.0, 0.1
 """Plain progress: no line sooner than 10 s after the last, then one for each tenth of the work or each minute."""
-
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Display(Protocol):
@@ -47,72 +44,6 @@ def open_display(stream: TextIO, plain: bool = False) -> Display:
     """The display that fits the stream: live on a terminal that can, else plain lines."""
     can = stream.isatty() and os.environ.get("TERM") != "dumb" and "utf" in (stream.encoding or "").lower()
     return LiveDisplay(stream) if can and not plain else PlainDisplay(stream)
-
-
-def duration(seconds: float) -> str:
-    """A span of time as a person says it: 0.4 s, 12 s, 4 min 12 s, 2 h 05 min."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def time_left(seconds: float) -> str:
-    """A remaining time, as coarse as it is sure: 40 s left, 4 min left, 1 h 20 min left."""
-    if seconds < 55:
-        return f"{max(1, round(seconds / 5) * 5) if seconds > 10 else max(1, round(seconds))} s left"
-    minutes = max(1, round(seconds / 60))
-    return f"{minutes} min left" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min left"
-
-
-def size(count: float) -> str:
-    """A number of bytes in decimal units, as disks are sold: 512 B, 88 MB, 1.9 GB."""
-    for unit in ("B", "kB", "MB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def number(value: float) -> str:
-    """A number short enough to read at a glance."""
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
-
-
-def clean(text: str) -> str:
-    """A text without the control codes that would move a terminal's cursor."""
-    return CONTROL.sub("", text).replace("\n", " ").replace("\t", " ").strip()
-
-
-def sparkline(values: Sequence[float], width: int = 16) -> str:
-    """The course of a number as one line of blocks, oldest first."""
-    if len(values) < 2:
-        return ""
-    cells = min(width, len(values))
-    edges = [round(cell * len(values) / cells) for cell in range(cells + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    low, spread = min(means), max(means) - min(means)
-    return "".join(SPARKS[round((mean - low) / spread * (len(SPARKS) - 1)) if spread else 0] for mean in means)
-
-
-def measurements(metrics: dict[str, float | None]) -> str:
-    """The numbers of a stage in one line, what could not be measured left out."""
-    return ", ".join(measurement(name, value) for name, value in metrics.items() if value is not None)
-
-
-def measurement(name: str, value: float) -> str:
-    """One number with its name and unit."""
-    if name.endswith("_bytes"):
-        return f"{name.removesuffix('_bytes').replace('_', ' ')} {size(value)}"
-    if name.endswith("_ms"):
-        return f"{name.removesuffix('_ms').replace('_', ' ')} {number(value)} ms"
-    if name.endswith("_per_second"):
-        return f"{number(value)} {name.removesuffix('_per_second').replace('_', ' ')}/s"
-    return f"{name.replace('_', ' ')} {number(value)}"
 
 
 class Numbers:
@@ -200,40 +131,6 @@ class PlainDisplay:
         return f", {self._numbers}" if self._numbers.latest and str(self._numbers) else ""
 
 
-def amount(event: runs.Progress) -> str:
-    """How much is done: 17/30 layers, or 17 layers where the total is unknown."""
-    total = f"/{number(event.total)}" if event.total > 0 else ""
-    return f"{number(event.done)}{total} {event.unit}".rstrip()
-
-
-def told(event: runs.Event) -> str | None:
-    """The plain line of an event that is told once, or None for one that is not told."""
-    if isinstance(event, runs.RunStarted):
-        passes = f"{len(event.passes)} pass" + ("es" if len(event.passes) != 1 else "")
-        return f"{event.config}: {passes} on {event.device}"
-    if isinstance(event, runs.Warned):
-        return f"warning: {event.message} [{event.code}]" + (f" at {event.location}" if event.location else "")
-    if isinstance(event, runs.Evaluated):
-        return f"measured {event.stage}: {measurements(event.metrics) or 'nothing'}"
-    if isinstance(event, runs.Artifact):
-        return f"{event.name}: {event.path} ({size(event.size_bytes)})"
-    if isinstance(event, runs.Log):
-        return f"{event.level}: {event.message}" if event.level in ("warning", "error") else None
-    if isinstance(event, runs.RunFailed):
-        place = f"{event.location}: " if event.location else ""
-        return f"failed: {place}{event.message}" + (f" {event.hint}" if event.hint else "")
-    if isinstance(event, runs.RunFinished):
-        return ended(event)
-    return None
-
-
-def ended(event: runs.RunFinished) -> str:
-    """The last line of a run that did not fail."""
-    if event.state == runs.RunState.CANCELLED.value:
-        return f"cancelled after {duration(event.seconds)}; the same command goes on from what is finished"
-    return f"done in {duration(event.seconds)}" + (f": {event.output}" if event.output else "")
-
-
 class LiveDisplay:
     """Finished passes as ticked lines, below them the current pass with its bar, and the passes still to come."""
 
@@ -243,7 +140,6 @@ class LiveDisplay:
         from rich.spinner import Spinner
 
         self._console = Console(file=stream, highlight=False)
-        self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=8, transient=True)
         self._spinner = Spinner("dots", style="cyan")
         self._plan: list[runs.PassInfo] = []
         self._current: runs.PassStarted | None = None
@@ -251,6 +147,7 @@ class LiveDisplay:
         self._numbers = Numbers()
         self._stopping = False
         self._widths = (0, 0)
+        self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=8, transient=True)
 
     def write(self, event: runs.Event) -> None:
         if isinstance(event, runs.RunStarted):
@@ -292,7 +189,7 @@ class LiveDisplay:
         count = f"{len(names)} pass" + ("es" if len(names) != 1 else "")
         self._console.print()
         self._console.print(
-            self._text(("  olivine  ", "bold green"), (clean(event.config), ""), (f"  {event.device}, {count}", "dim"))
+            _text(("  olivine  ", "bold green"), (clean(event.config), ""), (f"  {event.device}, {count}", "dim"))
         )
         self._console.print()
         self._live.start()
@@ -307,35 +204,21 @@ class LiveDisplay:
         self._plan = self._plan[1:] if self._plan and self._plan[0].name == event.name else self._plan
         style = "dim" if cached else ""
         self._console.print(
-            self._text(
+            _text(
                 ("  ✓ ", "green"), (self._title(event.name, event.type), style), (f"{took:>12}", style), (result, "dim")
             )
         )
 
     def _say(self, event: runs.Event) -> None:
+        line = told(event)
+        if isinstance(event, runs.Evaluated):
+            self._progress = None
         if isinstance(event, (runs.RunFailed, runs.RunFinished)):
             self._live.stop()
             self._console.print()
-        line = told(event)
-        if line is None:
-            return
-        style = {
-            runs.Warned.TYPE: "yellow",
-            runs.Log.TYPE: "yellow",
-            runs.RunFailed.TYPE: "bold red",
-            runs.RunFinished.TYPE: "green",
-        }
-        mark = {runs.Warned.TYPE: "!", runs.Log.TYPE: "!", runs.RunFailed.TYPE: "✗", runs.RunFinished.TYPE: "✓"}
-        kind = event.TYPE if getattr(event, "state", "") != runs.RunState.CANCELLED.value else ""
-        self._console.print(
-            self._hanging(
-                mark.get(kind, "·"),
-                style.get(kind, "dim"),
-                clean(
-                    line.partition(": ")[2] if kind in (runs.Warned.TYPE, runs.Log.TYPE, runs.RunFailed.TYPE) else line
-                ),
-            )
-        )
+        if line is not None:
+            mark, style = mark_of(event)
+            self._console.print(_hanging(mark, style, clean(line)))
 
     def _picture(self) -> Any:
         """The living part: the current pass, its bar, its numbers, and what comes next."""
@@ -343,12 +226,10 @@ class LiveDisplay:
 
         current = self._current
         waiting = self._plan[1:] if current and self._plan and self._plan[0].name == current.name else self._plan
-        lines: list[Any] = []
-        if current:
-            lines += [self._heading(current), *self._work()]
-        lines += [self._text((f"    {self._title(p.name, p.type)}", "dim")) for p in waiting[:PENDING_SHOWN]]
+        lines: list[Any] = [self._heading(current), *self._work()] if current else self._work()
+        lines += [_text((f"  ○ {self._title(p.name, p.type)}", "dim")) for p in waiting[:PENDING_SHOWN]]
         if len(waiting) > PENDING_SHOWN:
-            lines.append(self._text((f"    and {len(waiting) - PENDING_SHOWN} more", "dim")))
+            lines.append(_text((f"    and {len(waiting) - PENDING_SHOWN} more", "dim")))
         return Group(*lines)
 
     def _heading(self, current: runs.PassStarted) -> Any:
@@ -356,47 +237,67 @@ class LiveDisplay:
 
         row = Table.grid()
         state = "stopping" if self._stopping else f"pass {current.index} of {current.of}"
-        title = self._text((self._title(current.name, current.type), "bold"), (f"{state:>12}", "dim"))
-        row.add_row(self._text(("  ", "")), self._spinner, self._text((" ", "")), title)
+        title = _text((self._title(current.name, current.type), "bold"), (f"{state:>12}", "dim"))
+        row.add_row(_text(("  ", "")), self._spinner, _text((" ", "")), title)
         return row
 
     def _work(self) -> list[Any]:
+        lines: list[Any] = []
+        if self._progress:
+            lines.append(self._bar(self._progress))
+        if str(self._numbers):
+            lines.append(_text((f"      {self._numbers}  ", "dim"), (self._numbers.course, "cyan")))
+        return lines
+
+    def _bar(self, progress: runs.Progress) -> Any:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
-        progress, lines = self._progress, []
-        if progress:
-            bar = ProgressBar(
-                total=progress.total or None,
-                completed=progress.done,
-                width=max(10, min(32, self._console.width - 56)),
-                pulse=progress.total <= 0,
-                complete_style="cyan",
-                finished_style="cyan",
-            )
-            left = f"  {time_left(progress.eta_seconds)}" if progress.eta_seconds is not None else ""
-            row = Table.grid(padding=(0, 2, 0, 0))
-            row.add_row(
-                self._text((f"    {clean(progress.doing)}", "")), bar, self._text((amount(progress), ""), (left, "dim"))
-            )
-            lines.append(row)
-        if str(self._numbers):
-            lines.append(self._text((f"    {self._numbers}  ", "dim"), (self._numbers.course, "cyan")))
-        return lines
+        bar = ProgressBar(
+            total=progress.total or None,
+            completed=progress.done,
+            width=max(10, min(32, self._console.width - 58)),
+            pulse=progress.total <= 0,
+            complete_style="cyan",
+            finished_style="cyan",
+            pulse_style="cyan",
+        )
+        left = f"  {time_left(progress.eta_seconds)}" if progress.eta_seconds is not None else ""
+        work = Table.grid(padding=(0, 2, 0, 0))
+        work.add_row(_text((clean(progress.doing), "")), bar, _text((amount(progress), ""), (left, "dim")))
+        row = Table.grid()
+        row.add_row(
+            *((_text(("      ", "")),) if self._current else (_text(("  ", "")), self._spinner, _text((" ", "")))), work
+        )
+        return row
 
     def _title(self, name: str, type: str) -> str:
         return f"{clean(name):<{self._widths[0]}}  {clean(type):<{self._widths[1]}}"
 
-    def _hanging(self, mark: str, style: str, text: str) -> Any:
-        from rich.table import Table
 
-        row = Table.grid(padding=(0, 1, 0, 0))
-        row.add_column(width=3, justify="right")
-        row.add_column(overflow="fold")
-        row.add_row(self._text((mark, style)), self._text((text, style if mark != "·" else "dim")))
-        return row
+def mark_of(event: runs.Event) -> tuple[str, str]:
+    """The mark before an event's line, and its style."""
+    if isinstance(event, (runs.Warned, runs.Log)):
+        return "!", "yellow"
+    if isinstance(event, runs.RunFailed):
+        return "✗", "bold red"
+    if isinstance(event, runs.RunFinished) and event.state == runs.RunState.SUCCEEDED.value:
+        return "✓", "bold green"
+    return "·", "dim"
 
-    def _text(self, *parts: tuple[str, str]) -> Any:
-        from rich.text import Text
 
-        return Text.assemble(*parts, no_wrap=False)
+def _hanging(mark: str, style: str, text: str) -> Any:
+    """A marked line whose continuation lines stand under its text."""
+    from rich.table import Table
+
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_column(width=3, justify="right")
+    row.add_column(overflow="fold")
+    row.add_row(_text((mark, style)), _text((text, style)))
+    return row
+
+
+def _text(*parts: tuple[str, str]) -> Any:
+    from rich.text import Text
+
+    return Text.assemble(*parts)

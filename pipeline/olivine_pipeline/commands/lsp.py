@@ -1,0 +1,21 @@
+"""`olivine lsp`: the language server, for editors that start it by a command line."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+
+from olivine_pipeline.cli import DONE
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--stdio", action="store_true", help="what it does anyway; editors pass it")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Serve until the editor leaves. The server runs as a program: pipeline and server do not import each other."""
+    sys.argv = ["olivine-server"]
+    runpy.run_module("olivine_server", run_name="__main__")
+    return DONE
