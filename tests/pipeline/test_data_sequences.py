@@ -246,8 +246,8 @@ PAIRS = [
         [
             (
                 (
-                    "Below is an instruction that describes a task, paired with an input that provides further context. "
-                    "Write a response that appropriately completes the request.\n\n"
+                    "Below is an instruction that describes a task, paired with an input that provides further "
+                    "context. Write a response that appropriately completes the request.\n\n"
                     "### Instruction:\nAdd\n\n### Input:\n1+1\n\n### Response:"
                 ),
                 "2",
