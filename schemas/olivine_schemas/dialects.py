@@ -182,6 +182,10 @@ OLD_MAX_STEPS = 10000
 stands in only where the length of the training is not given at all."""
 
 
+MEANT_AS_NULL = frozenset({"device_map", "optim"})
+"""Keys whose null is a choice of its own and not the default."""
+
+
 def generation(tree: Node | None) -> Generation:
     """Which generation of the language a document speaks: "old" if it holds a block that only Olive before 0.7 knew."""
     old = (

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from olivine_schemas.dialects import RENAMED_VALUES
+from olivine_schemas.dialects import MEANT_AS_NULL, RENAMED_VALUES
 from olivine_schemas.problems import Edit, Fix, Problem, Severity, Span
 from olivine_schemas.tree import Array, Member, Missing, Node, Object, Scalar, to_data
 
@@ -18,10 +18,10 @@ Members = dict[str, Member]
 
 
 def given(node: Node | None) -> Members:
-    """The members of an object that say something: null is the same as not written."""
+    """The members of an object that say something: null is the same as not written, but for a few names."""
     members = node.members if isinstance(node, Object) else []
     found = {member.name: member for member in members}
-    return {name: member for name, member in found.items() if not is_null(member.value)}
+    return {name: member for name, member in found.items() if name in MEANT_AS_NULL or not is_null(member.value)}
 
 
 def is_null(node: Node) -> bool:

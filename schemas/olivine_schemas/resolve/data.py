@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from olivine_schemas.dialects import (
@@ -13,7 +14,7 @@ from olivine_schemas.dialects import (
     RENAMED,
     TEXT_GENERATION_KEYS,
 )
-from olivine_schemas.problems import Problem, Span
+from olivine_schemas.problems import Edit, Fix, Problem, Span
 from olivine_schemas.tree import Array, Member, Missing, Node, Object, Scalar, text_of, to_data
 
 from .blocks import (
@@ -151,8 +152,10 @@ def _pre_process(params: Members, own: Members, source: Source, at: Span, proble
     if kind != "text_generation_huggingface_pre_process" and (kind or not TEXT_GENERATION_KEYS & params.keys()):
         return params
     params = _without_model(params, source, problems)
-    pair = "dataset_type" in params and text_of(params["dataset_type"].value) == "pair"
-    return with_defaults(params, OLD_TEXT_GENERATION, at) if source.old and not pair else params
+    dataset_type = text_of(params["dataset_type"].value) if "dataset_type" in params else None
+    if dataset_type == "corpus":
+        del params["dataset_type"]  # the only kind that Microsoft Olive has left, so no word for it
+    return with_defaults(params, OLD_TEXT_GENERATION, at) if source.old and dataset_type != "pair" else params
 
 
 def _without_model(params: Members, source: Source, problems: list[Problem]) -> Members:
@@ -176,5 +179,10 @@ def _one_label(params: Members, problems: list[Problem]) -> Members:
     if others:
         problems.append(ignored(cols, "one label column is used, the first"))
     else:
-        problems.append(old_name(cols.key.span, '"label_cols": [column] is written "label_col": column today'))
+        edits = (
+            Edit(cols.key.span, '"label_col"'),
+            Edit(cols.value.span, json.dumps(to_data(first), ensure_ascii=False)),
+        )
+        message = '"label_cols": [column] is written "label_col": column today'
+        problems.append(old_name(cols.key.span, message, Fix('Change to "label_col"', edits)))
     return {**{n: m for n, m in params.items() if n != "label_cols"}, "label_col": renamed(cols, "label_col", first)}

@@ -22,7 +22,6 @@ from .blocks import (
     given,
     ignored,
     leave_out,
-    old_name,
     rename,
     rename_value,
     renamed,
@@ -103,9 +102,6 @@ def in_flow(passes: Node, flow: Array, problems: list[Problem]) -> Node:
         return passes
     names = [text_of(item) for item in flow.items]
     by_name = given(passes)
-    for name, item in zip(names, flow.items, strict=True):
-        if name is not None and name not in by_name:
-            problems.append(old_name(item.span, f'pass_flows names "{name}", and there is no such pass'))
     for name, member in by_name.items():
         if name not in names:
             problems.append(ignored(member, "pass_flows does not name this pass, so it does not run"))
