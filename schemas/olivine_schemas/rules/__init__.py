@@ -6,7 +6,8 @@ to know something that the facts do not tell.
 
 from __future__ import annotations
 
-from ..problems import Problem
+from olivine_schemas.problems import Problem
+
 from . import (
     asymmetric_tied_embeddings,
     azureml_without_client,
@@ -21,7 +22,6 @@ from . import (
     dangling_pass,
     dangling_system,
     device_provider_mismatch,
-    double_quant_on_lora,
     duplicate_name,
     empty_data_file,
     eval_never_runs,
@@ -77,7 +77,6 @@ RULES: tuple[Rule, ...] = (
     dangling_pass.RULE,
     dangling_system.RULE,
     device_provider_mismatch.RULE,
-    double_quant_on_lora.RULE,
     duplicate_name.RULE,
     empty_data_file.RULE,
     eval_never_runs.RULE,

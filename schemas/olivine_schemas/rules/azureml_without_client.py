@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Node, Object
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Node, Object
+
 from .reading import is_given
 from .rule import Context, Rule
 from .systems import azureml_systems

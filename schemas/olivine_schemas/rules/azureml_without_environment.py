@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .reading import is_given, object_at
 from .rule import Context, Rule
 from .systems import azureml_systems
@@ -24,7 +25,9 @@ def _check(context: Context) -> Iterator[Problem]:
     for system, kind in azureml_systems(context):
         config = object_at(system, "config")
         if not any(is_given(config.get(key)) for key in ("aml_docker_config", "aml_environment_config")):
-            message = "An AzureML system needs a container for its jobs: add aml_docker_config or aml_environment_config."
+            message = (
+                "An AzureML system needs a container for its jobs: add aml_docker_config or aml_environment_config."
+            )
             yield RULE.at(kind, message)
 
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, text_of
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, text_of
+
 from .reading import ADAPTERS, host, is_local, is_true, passes
+from .repairs import change_to
 from .rule import Context, Rule
 
 MESSAGE = "The GPU of this machine does not compute in bfloat16. Use float16."

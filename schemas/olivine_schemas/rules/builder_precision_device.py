@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, text_of
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, text_of
+
 from .reading import is_true, passes
+from .repairs import change_to
 from .rule import Context, Rule
 from .systems import CPU, CUDA, DIRECTML, builder_provider
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..tree import Scalar, child
+from olivine_schemas.tree import Scalar, child
+
 from .reading import strings
 from .rule import Context
 from .systems import azureml_systems

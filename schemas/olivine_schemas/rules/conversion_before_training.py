@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .order import move_after, turns
 from .reading import ADAPTERS
 from .rule import Context, Rule

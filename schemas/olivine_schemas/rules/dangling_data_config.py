@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from .nearest import change_to_nearest, listed
+from olivine_schemas.problems import Problem, Severity
+
 from .reading import data_references, names
+from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
@@ -26,7 +27,7 @@ def _check(context: Context) -> Iterator[Problem]:
     for reference in data_references(context):
         if reference.value not in known:
             message = f'No data config is called "{reference.value}". {listed(known, "data configs")}'
-            yield RULE.at(reference, message, change_to_nearest(reference, known))
+            yield RULE.at(reference, message, change_to_meant(reference, known))
 
 
 RULE = Rule("dangling-data-config", Severity.ERROR, _check)

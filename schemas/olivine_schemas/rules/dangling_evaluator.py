@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, child, text_of
-from .nearest import change_to_nearest, listed
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, child, text_of
+
 from .reading import names, passes
+from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
@@ -26,7 +27,7 @@ def _check(context: Context) -> Iterator[Problem]:
     for place in [child(context.workflow, "engine", "evaluator"), *(e.node.get("evaluator") for e in passes(context))]:
         if isinstance(place, Scalar) and text_of(place) and place.value not in known:
             message = f'No evaluator is called "{place.value}". {listed(known, "evaluators")}'
-            yield RULE.at(place, message, change_to_nearest(place, known))
+            yield RULE.at(place, message, change_to_meant(place, known))
 
 
 RULE = Rule("dangling-evaluator", Severity.ERROR, _check)

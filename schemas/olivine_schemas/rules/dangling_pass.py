@@ -14,19 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from .nearest import change_to_nearest, listed
-from .reading import items, names, strings
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import child
+
+from .reading import items, object_at, strings
+from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    known = names(context, "passes")
-    for flow in items(context.tree.get("pass_flows")):
-        for name in strings(flow):
-            if name.value not in known:
-                message = f'No pass is called "{name.value}". {listed(known, "passes")}'
-                yield RULE.at(name, message, change_to_nearest(name, known))
+    known = [member.name for member in object_at(context.tree, "passes").members]
+    flows = items(child(context.tree, "pass_flows")) + items(child(context.tree, "engine", "pass_flows"))
+    for name in (name for flow in flows for name in strings(flow)):
+        if name.value not in known:
+            message = f'No pass is called "{name.value}". {listed(known, "passes")}'
+            yield RULE.at(name, message, change_to_meant(name, known))
 
 
 RULE = Rule("dangling-pass", Severity.ERROR, _check)

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Node, Scalar, child, text_of
-from .nearest import change_to_nearest, listed
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Node, Scalar, child, text_of
+
 from .reading import names, passes
+from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
@@ -29,7 +30,7 @@ def _check(context: Context) -> Iterator[Problem]:
     for place in places:
         if isinstance(place, Scalar) and text_of(place) and place.value not in known:
             message = f'No system is called "{place.value}". {listed(known, "systems")}'
-            yield RULE.at(place, message, change_to_nearest(place, known))
+            yield RULE.at(place, message, change_to_meant(place, known))
 
 
 RULE = Rule("dangling-system", Severity.ERROR, _check)

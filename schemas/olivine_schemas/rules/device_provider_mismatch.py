@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, text_of
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, text_of
+
 from .reading import accelerators, strings
+from .repairs import change_to
 from .rule import Context, Rule
 from .systems import DEVICES, written_systems
 
@@ -33,7 +34,7 @@ def _check(context: Context) -> Iterator[Problem]:
             for provider in strings(accelerator.get("execution_providers")):
                 drives = DEVICES.get(str(provider.value))
                 if drives and device not in drives:
-                    message = f'{provider.value} drives a {" or ".join(drives)}, not a {device}.'
+                    message = f"{provider.value} drives a {' or '.join(drives)}, not a {device}."
                     yield RULE.at(node, message, change_to(node, drives[0]))
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar
+
 from .reading import ADAPTERS, PassEntry, passes
+from .repairs import change_to
 from .rule import Context, Rule
 from .training import evaluation_strategy, has_evaluation_data, positive, strategy
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Object
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Object
+
 from .reading import is_given, is_true, object_at
 from .rule import Context, Rule
 from .systems import azureml_systems

@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, walk
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, walk
+
 from .rule import Context, Rule
 
 SECRETS = {

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import remove_member
-from ..problems import Fix, Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .reading import passes
+from .repairs import remove
 from .rule import Context, Rule
 from .training import positive
 
@@ -27,10 +28,7 @@ def _check(context: Context) -> Iterator[Problem]:
         if not epochs or not steps or not count or positive(epochs.value) is None:
             continue
         message = f"max_steps overrides num_train_epochs: training ends after {count:g} steps, whatever the epochs."
-        fixes = [
-            Fix(f'Remove "{member.name}"', (remove_member(context.text, entry.training, member),))
-            for member in (epochs, steps)
-        ]
+        fixes = [remove(context, entry.training, member) for member in (epochs, steps)]
         yield RULE.at(epochs, message, *fixes)
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .order import move_after, turns
 from .reading import ADAPTERS
 from .rule import Context, Rule
@@ -27,9 +28,7 @@ def _check(context: Context) -> Iterator[Problem]:
             continue
         trained = next((entry for entry in turn.later if entry.type in ADAPTERS), None)
         if trained:
-            message = (
-                f'There is no adapter to merge yet: "{trained.name}" trains it later. Put "{turn.entry.name}" behind it.'
-            )
+            message = f'There is no adapter to merge yet: "{trained.name}" trains it later. Put "{turn.entry.name}" behind it.'
             yield RULE.at(node, message, move_after(context, turn.entry, trained))
         else:
             yield RULE.at(node, "There is no adapter to merge: put a LoRA or QLoRA pass in front of this one.")

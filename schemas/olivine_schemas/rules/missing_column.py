@@ -1,6 +1,7 @@
 """A column that the data file does not have.
 
-The names in `text_cols`, or in a template without `text_cols`, must be columns of the data.
+The names in `text_cols`, `message_col`, `input_col` and `output_col` must be columns of the data. Where none is named
+and there is no template, the column is `text`.
 
 ```json
 "load_dataset_config": { "data_name": "json", "data_files": "phrases.json", "split": "train" },
@@ -15,49 +16,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Edit, Fix, Problem, Severity, Span
-from ..tree import Scalar, text_of
-from .columns import column_settings, dataset
-from .nearest import change_to_nearest, listed, nearest
-from .reading import DataConfig, data_configs, is_given
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, child
+
+from .columns import column_settings, dataset, implied_columns
+from .reading import DataConfig, data_configs
+from .repairs import change_to_meant, listed
 from .rule import Context, Rule
-from .templates import placeholder_spans, placeholders
 
 
 def _check(context: Context) -> Iterator[Problem]:
     for data in data_configs(context):
         facts = dataset(context, data) if data.is_text_generation else None
         if facts and facts.columns and not facts.unreadable:
-            yield from _settings(context, data, facts.columns)
-            yield from _placeholders(context, data, facts.columns)
+            yield from _missing(data, facts.columns)
 
 
-def _settings(context: Context, data: DataConfig, columns: tuple[str, ...]) -> Iterator[Problem]:
+def _missing(data: DataConfig, columns: tuple[str, ...]) -> Iterator[Problem]:
     for node in column_settings(data):
         if node.value not in columns:
             message = f'The data has no column "{node.value}". {listed(columns, "columns")}'
-            yield RULE.at(node, message, change_to_nearest(node, columns, *_in_template(context, data, node, columns)))
-
-
-def _in_template(context: Context, data: DataConfig, column: Scalar, known: tuple[str, ...]) -> list[Edit]:
-    """The edits that change the template along with its column."""
-    near, template = nearest(str(column.value), known), data.text.get("text_template")
-    if near is None or template is None:
-        return []
-    return [Edit(span, near) for span in placeholder_spans(context.text, template.span, str(column.value))]
-
-
-def _placeholders(context: Context, data: DataConfig, columns: tuple[str, ...]) -> Iterator[Problem]:
-    template = data.text.get("text_template")
-    if template is None or is_given(data.text.get("text_cols")) or is_given(data.text.get("chat_template")):
-        return
-    for name in placeholders(text_of(template) or "") or []:
-        if name not in columns:
-            spans = placeholder_spans(context.text, template.span, name)
-            near = nearest(name, columns)
-            fix = Fix(f'Change to "{{{near}}}"', tuple(Edit(s, near) for s in spans)) if near and spans else None
-            where = Scalar(Span(spans[0].start, spans[0].end) if spans else template.span, name)
-            yield RULE.at(where, f'The data has no column "{name}". {listed(columns, "columns")}', fix)
+            yield RULE.at(node, message, change_to_meant(node, columns))
+    pre_process = data.node.member("pre_process_data_config")
+    for name in implied_columns(data) if child(data.node, "pre_process_data_config", "params") else ():
+        if name not in columns and pre_process:
+            message = f'The data has no column "{name}", which is taken where none is named. '
+            where = Scalar(pre_process.key.span, name)
+            yield RULE.at(where, message + listed(columns, "columns"))
 
 
 RULE = Rule("missing-column", Severity.ERROR, _check)

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Object, Scalar, text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Object, Scalar, text_of
+
 from .reading import DataConfig, data_configs, is_plain_path, strings
 from .rule import Context, Rule
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Node, Scalar, child, text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Node, Scalar, child, text_of
+
 from .reading import data_configs, is_plain_path, object_at, strings
 from .rule import Context, Rule
 from .systems import written_systems

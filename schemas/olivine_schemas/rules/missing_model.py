@@ -16,8 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Node, Scalar, child, text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Node, Scalar, child, text_of
+
 from .model import model_path
 from .rule import Context, Rule
 
@@ -27,11 +28,18 @@ LOCAL = re.compile(r"[.~/\\]|[A-Za-z]:[\\/]|[^/\\]+[/\\][^/\\]+[/\\]|[^/]*\\")
 def _check(context: Context) -> Iterator[Problem]:
     node = model_path(context)
     path = text_of(node)
-    if node is None or not path or "://" in path or text_of(child(context.workflow, "input_model", "type")) != "HfModel":
+    if (
+        node is None
+        or not path
+        or "://" in path
+        or text_of(child(context.workflow, "input_model", "type")) != "HfModel"
+    ):
         return
     exists = context.facts.path_exists(path)
     if exists is False and LOCAL.match(path):
-        yield RULE.at(node, f'There is no "{path}" beside this config. For a hub model, write its name: organisation/model.')
+        yield RULE.at(
+            node, f'There is no "{path}" beside this config. For a hub model, write its name: organisation/model.'
+        )
     elif exists:
         yield from _incomplete(context, node)
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import remove_member
-from ..problems import Fix, Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .reading import is_true, passes
+from .repairs import remove
 from .rule import Context, Rule
 
 
@@ -23,8 +24,7 @@ def _check(context: Context) -> Iterator[Problem]:
     for entry in passes(context):
         half, brain = entry.training.member("fp16"), entry.training.member("bf16")
         if half and brain and is_true(half.value) and is_true(brain.value):
-            fix = Fix('Remove "fp16"', (remove_member(context.text, entry.training, half),))
-            yield RULE.at(half, "bf16 and fp16 cannot both be true. Keep one.", fix)
+            yield RULE.at(half, "bf16 and fp16 cannot both be true. Keep one.", remove(context, entry.training, half))
 
 
 RULE = Rule("mixed-precision-conflict", Severity.ERROR, _check)

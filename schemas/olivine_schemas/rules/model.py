@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..facts import ModelFacts
-from ..tree import Node, child, text_of
+from olivine_schemas.facts import ModelFacts
+from olivine_schemas.tree import Node, child, text_of
+
 from .rule import Context
 
 

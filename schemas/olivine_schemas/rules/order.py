@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..problems import Edit, Fix, Span
-from ..tree import Object, child
-from .reading import ADAPTERS, PassEntry, flows, is_given, object_at
+from olivine_schemas.problems import Edit, Fix, Span
+from olivine_schemas.tree import child
+
+from .reading import ADAPTERS, PassEntry, flows, has_flows, is_given, object_at
 from .rule import Context
 
 TO_ONNX = frozenset({"ModelBuilder", "MobiusBuilder", "OnnxConversion", "OptimumConversion"})
@@ -75,31 +76,28 @@ def move_before(context: Context, moved: PassEntry, anchor: PassEntry) -> Fix | 
 
 def insert_merge(context: Context, before: PassEntry) -> Fix | None:
     """Write a MergeAdapterWeights pass in front of another pass."""
-    if child(context.tree, "pass_flows") is not None:
+    if has_flows(context):
         return None
     start = before.key.span.start
     line = context.text.rfind("\n", 0, start) + 1
     margin = context.text[line:start]
     gap = f"\n{margin}" if not margin.strip() else " "
     names = {name for name, _ in _slots(context)}
-    name = next(n for n in ("merge", "merge_adapter_weights", "merge_adapter") if n not in names or n == "merge_adapter")
+    name = next(
+        n for n in ("merge", "merge_adapter_weights", "merge_adapter") if n not in names or n == "merge_adapter"
+    )
     text = f'"{name}": {{ "type": "MergeAdapterWeights" }},{gap}'
     return Fix(f'Merge in front of "{before.name}"', (Edit(Span(start, start), text),))
 
 
 def _slots(context: Context) -> list[tuple[str, Span]]:
     written = object_at(context.tree, "passes")
-    return [
-        (member.name, Span(member.key.span.start, member.value.span.end))
-        for member in (written if isinstance(written, Object) else Object(Span(0, 0))).members
-    ]
+    return [(member.name, Span(member.key.span.start, member.value.span.end)) for member in written.members]
 
 
-def _reorder(
-    context: Context, title: str, slots: list[tuple[str, Span]], first: int, order: list[int]
-) -> Fix | None:
+def _reorder(context: Context, title: str, slots: list[tuple[str, Span]], first: int, order: list[int]) -> Fix | None:
     """Put what stands at the positions of `order` into the slots from `first` on; commas and margins stay."""
-    if child(context.tree, "pass_flows") is not None or not order:
+    if has_flows(context) or not order:
         return None
     spans = [span for _, span in slots]
     edits = [

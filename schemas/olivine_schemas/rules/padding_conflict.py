@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, text_of
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, text_of
+
 from .reading import DataConfig, data_configs, is_false, is_true
+from .repairs import change_to
 from .rule import Context, Rule
 
 

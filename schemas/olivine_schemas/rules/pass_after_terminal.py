@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .order import turns
 from .reading import is_true
 from .rule import Context, Rule

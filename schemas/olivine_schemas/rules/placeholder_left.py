@@ -14,12 +14,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Node, Scalar, walk
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Node, Scalar, walk
+
 from .reading import data_configs
 from .rule import Context, Rule
 
-GAP = re.compile(r"\s*(?:your\b.*|<[^<>|]*>|<\s*your\b.*|\$?\{\{?\s*your\b.*|.*[\\/]path[\\/]to[\\/].*|YOUR[_-].*|x{4,}(?:-x+)*)", re.I | re.S)
+GAP = re.compile(
+    r"\s*(?:your\b.*|<[^<>|]*>|<\s*your\b.*|\$?\{\{?\s*your\b.*|.*[\\/]path[\\/]to[\\/].*|YOUR[_-].*|x{4,}(?:-x+)*)",
+    re.I | re.S,
+)
 
 
 def _check(context: Context) -> Iterator[Problem]:

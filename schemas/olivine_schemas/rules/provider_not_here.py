@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Node, Object, text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Node, Object, text_of
+
 from .reading import accelerators, is_local, providers
 from .rule import Context, Rule
 from .systems import CUDA, host_and_target

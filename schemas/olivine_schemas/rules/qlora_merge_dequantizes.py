@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import text_of
+
 from .order import turns
 from .rule import Context, Rule
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .rule import Context, Rule
 from .unmerged import unmerged
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import insert_member
-from ..problems import Fix, Problem, Severity
-from ..tree import text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import text_of
+
 from .reading import data_configs, is_given
+from .repairs import add
 from .rule import Context, Rule
 
 
@@ -29,8 +30,7 @@ def _check(context: Context) -> Iterator[Problem]:
         missing = [key for key in ("random_seed", "max_samples") if not is_given(data.text.get(key))]
         if not missing:
             continue
-        edit = insert_member(context.text, data.text, "random_seed", 42)
-        fix = Fix('Add "random_seed": 42', (edit,)) if data.text.member("random_seed") is None else None
+        fix = add(context, data.text, "random_seed", 42) if "random_seed" in missing else None
         yield RULE.at(node, f"{text_of(node)} needs {' and '.join(missing)}.", fix)
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..problems import Span
-from ..tree import Array, Member, Node, Object, Scalar, child, text_of
+from olivine_schemas.dialects import TEXT_GENERATION_KEYS
+from olivine_schemas.problems import Span
+from olivine_schemas.tree import Array, Member, Node, Object, Scalar, child, text_of
+
 from .rule import Context
 
 ADAPTERS = frozenset({"LoRA", "QLoRA", "DoRA", "LoHa", "LoKr", "LoftQ"})
@@ -57,8 +59,11 @@ class DataConfig:
 
     @property
     def is_text_generation(self) -> bool:
+        """Whether rows become text for a causal language model: said, or seen from the settings."""
         kind = text_of(child(self.node, "pre_process_data_config", "type"))
-        return kind is None or kind.lower() == "text_generation_huggingface_pre_process"
+        if kind is not None:
+            return kind.lower() == "text_generation_huggingface_pre_process"
+        return any(member.name in TEXT_GENERATION_KEYS for member in self.text.members)
 
 
 def object_at(node: Node | None, *path: str | int) -> Object:
@@ -119,12 +124,18 @@ def _alternatives(member: Member) -> list[PassEntry]:
 
 
 def flows(context: Context) -> list[list[list[PassEntry]]]:
-    """The sequences of steps that run: one for each entry of pass_flows, else all passes in the order written."""
+    """The sequences of steps that run: one for each list of pass_flows, else all passes in order."""
     by_name = {step[0].name: step for step in steps(context) if step}
-    written = child(context.tree, "pass_flows")
-    if not isinstance(written, Array):
+    written = [flow for flow in items(child(context.workflow, "engine", "pass_flows")) if isinstance(flow, Array)]
+    if not written:
         return [list(by_name.values())]
-    return [[by_name[str(name.value)] for name in strings(flow) if name.value in by_name] for flow in written.items]
+    return [[by_name[str(name.value)] for name in strings(flow) if name.value in by_name] for flow in written]
+
+
+def has_flows(context: Context) -> bool:
+    """Whether pass_flows, and not the order of the passes, says what runs when."""
+    places = (child(context.tree, "pass_flows"), child(context.tree, "engine", "pass_flows"))
+    return any(is_given(place) for place in places)
 
 
 def data_configs(context: Context) -> list[DataConfig]:

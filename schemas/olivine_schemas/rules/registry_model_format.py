@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import insert_member
-from ..problems import Fix, Problem, Severity
-from ..tree import Object, Scalar, child, text_of
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Object, Scalar, child, text_of
+
 from .reading import object_at
+from .repairs import add, change_to
 from .rule import Context, Rule
 
 MLFLOW = "PyTorch.MLflow"
@@ -37,7 +37,7 @@ def _check(context: Context) -> Iterator[Problem]:
     if isinstance(node, Scalar) and text_of(node) not in (MLFLOW, None):
         yield RULE.at(node, f"Models of Azure ML are MLflow models, not {node.value}.", change_to(node, MLFLOW))
     elif node is None and isinstance(config, Object):
-        fix = Fix(f'Add "model_file_format": "{MLFLOW}"', (insert_member(context.text, config, "model_file_format", MLFLOW),))
+        fix = add(context, config, "model_file_format", MLFLOW)
         yield RULE.at(source, f"Models of Azure ML are MLflow models: model_file_format must be {MLFLOW}.", fix)
 
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..facts import NO_FACTS, Facts
-from ..problems import Fix, Problem, Severity
-from ..tree import Member, Node, Object
+from olivine_schemas.facts import NO_FACTS, Facts
+from olivine_schemas.problems import Fix, Problem, Severity
+from olivine_schemas.tree import Member, Node, Object
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Object, Scalar, child
-from .nearest import change_to
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Object, Scalar, child
+
 from .reading import is_given, is_true, object_at, passes
+from .repairs import change_to
 from .rule import Context, Rule
 
 

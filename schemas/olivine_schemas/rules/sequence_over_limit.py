@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar
+
 from .model import input_model
-from .nearest import change_to
 from .reading import data_configs, number
+from .repairs import change_to
 from .rule import Context, Rule
 
 

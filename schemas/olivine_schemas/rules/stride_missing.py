@@ -13,21 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import insert_member
-from ..problems import Fix, Problem, Severity
-from ..tree import text_of
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import text_of
+
 from .reading import data_configs, is_given, number
+from .repairs import add
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
     for data in data_configs(context):
-        node, stride = data.text.get("strategy"), data.text.member("stride")
-        if node is None or text_of(node) != "join-sliding-window" or (stride and is_given(stride.value)):
+        node = data.text.get("strategy")
+        if node is None or text_of(node) != "join-sliding-window" or is_given(data.text.get("stride")):
             continue
         half = max(1, int(number(data.text.get("max_seq_len")) or 1024) // 2)
-        edit = None if stride else insert_member(context.text, data.text, "stride", half)
-        fix = Fix(f'Add "stride": {half}', (edit,)) if edit else None
+        fix = add(context, data.text, "stride", half)
         yield RULE.at(node, "join-sliding-window needs stride: how many tokens neighbouring windows share.", fix)
 
 

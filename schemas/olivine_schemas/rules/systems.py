@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..tree import Node, Object, text_of
+from olivine_schemas.tree import Node, Object, text_of
+
 from .reading import PassEntry, accelerators, object_at, providers, system
 from .rule import Context
 

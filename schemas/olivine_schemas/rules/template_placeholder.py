@@ -1,7 +1,7 @@
-"""A template has a placeholder that is none of its columns.
+"""A template has a placeholder that is no column.
 
-`text_template` is filled with the columns listed in `text_cols`. A placeholder outside that list cannot be filled, nor
-can a template whose braces do not match; write `{{` and `}}` for braces that are part of the text.
+The placeholders of `text_template` are filled with the columns of the data. A placeholder that is no column cannot be
+filled, nor can a template whose braces do not match; write `{{` and `}}` for braces that are part of the text.
 
 ```json
 "text_cols": ["phrase", "tone"],
@@ -9,25 +9,27 @@ can a template whose braces do not match; write `{{` and `}}` for braces that ar
 ```
 
 Microsoft Olive stops in the middle of the run with a KeyError, and reports success. Olivine refuses the run and
-offers the column that was probably meant.
+offers the column that was probably meant. Where the data is not on this machine it compares with `text_cols` and
+warns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ..problems import Edit, Fix, Problem, Severity, Span
-from ..tree import Scalar, text_of
-from .nearest import listed, nearest
+from olivine_schemas.problems import Edit, Fix, Problem, Severity, Span
+from olivine_schemas.tree import Scalar
+
+from .columns import dataset, is_pair, template_settings
 from .reading import DataConfig, data_configs, strings
+from .repairs import listed, meant
 from .rule import Context, Rule
 from .templates import placeholder_spans, placeholders
 
 
 def _check(context: Context) -> Iterator[Problem]:
     for data in data_configs(context):
-        node = data.text.get("text_template")
-        if isinstance(node, Scalar) and text_of(node) is not None and data.is_text_generation:
+        for node in template_settings(data) if data.is_text_generation else []:
             yield from _unfilled(context, data, node)
 
 
@@ -36,19 +38,34 @@ def _unfilled(context: Context, data: DataConfig, node: Scalar) -> Iterator[Prob
     if used is None:
         yield RULE.at(node, "The braces of this template do not match. Write {{ and }} for braces in the text.")
         return
-    columns = [str(name.value) for name in strings(data.text.get("text_cols"))]
+    facts = dataset(context, data)
+    known = facts is not None and bool(facts.columns) and not facts.unreadable
+    listing = [] if is_pair(data) else strings(data.text.get("text_cols"))
+    columns = facts.columns if facts and known else [str(name.value) for name in listing]
     for name in used:
         if columns and name not in columns:
-            yield _unknown(context, node, name, columns)
+            also = [Edit(n.span, f'"{near}"') for n in listing if n.value == name and (near := meant(name, columns))]
+            message = "is no column of the data" if known else "is not one of text_cols"
+            severity = Severity.ERROR if known else Severity.WARNING
+            yield _unknown(context, node, name, columns, message, also, severity)
 
 
-def _unknown(context: Context, node: Scalar, name: str, columns: list[str]) -> Problem:
+def _unknown(
+    context: Context,
+    node: Scalar,
+    name: str,
+    columns: Sequence[str],
+    message: str,
+    also: list[Edit],
+    severity: Severity,
+) -> Problem:
     spans = placeholder_spans(context.text, node.span, name)
-    near = nearest(name, columns)
-    fix = Fix(f'Change to "{{{near}}}"', tuple(Edit(span, near) for span in spans)) if near and spans else None
-    where = Span(spans[0].start, spans[0].end) if spans else node.span
-    message = f'"{{{name}}}" is not one of text_cols. {listed(columns, "columns")}'
-    return RULE.at(Scalar(where, name), message, fix)
+    near = meant(name, columns)
+    fix = None
+    if near and spans:
+        fix = Fix(f'Change to "{{{near}}}"', (*(Edit(span, near) for span in spans), *also))
+    where = Scalar(spans[0] if spans else Span(node.span.start, node.span.end), name)
+    return RULE.at(where, f'"{{{name}}}" {message}. {listed(columns, "columns")}', fix, severity=severity)
 
 
 RULE = Rule("template-placeholder", Severity.ERROR, _check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from string import Formatter
 
-from ..problems import Span
+from olivine_schemas.problems import Span
 
 
 def placeholders(template: str) -> list[str] | None:

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..facts import DatasetFacts
-from ..problems import Problem, Severity
-from ..tree import Scalar, text_of
-from .columns import column_settings, dataset
-from .nearest import change_to
+from olivine_schemas.facts import DatasetFacts
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, text_of
+
+from .columns import column_settings, dataset, is_pair, template_settings
 from .reading import DataConfig, data_configs, is_given, number
+from .repairs import change_to
 from .rule import Context, Rule
+from .templates import placeholders
 
 BYTES_A_TOKEN = 3
 """Bytes of text a token stands for, at the least, in the tokenizers and languages that are common."""
@@ -39,7 +41,7 @@ def _check(context: Context) -> Iterator[Problem]:
 
 
 def _short(data: DataConfig, strategy: object, facts: DatasetFacts) -> Iterator[Problem]:
-    if is_given(data.text.get("chat_template")) or text_of(data.text.get("text_formatting_func")):
+    if is_given(data.text.get("chat_template")) or text_of(data.text.get("text_formatting_func")) or is_pair(data):
         return
     written = data.text.get("max_seq_len")
     length = number(written) if is_given(written) else 1024
@@ -58,7 +60,9 @@ def _short(data: DataConfig, strategy: object, facts: DatasetFacts) -> Iterator[
 
 
 def _bytes(data: DataConfig, facts: DatasetFacts) -> int:
-    columns = [str(node.value) for node in column_settings(data)] or list(facts.text_bytes)
+    template = template_settings(data)
+    named = [str(node.value) for node in column_settings(data)]
+    columns = (placeholders(str(template[0].value)) or [] if template else named) or list(facts.text_bytes)
     around = len((text_of(data.text.get("text_template")) or "").encode()) + len(
         (text_of(data.text.get("joiner")) or "\n\n").encode()
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..tree import Member, Node, text_of
+from olivine_schemas.tree import Member, Node, text_of
+
 from .reading import PassEntry, is_given, number
 
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Member, child
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Member, child
+
 from .reading import data_configs, is_true, object_at
 from .rule import Context, Rule
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..problems import Edit, Fix, Problem, Severity, Span
-from ..tree import Node, Scalar, text_of
+from olivine_schemas.problems import Edit, Fix, Problem, Severity, Span
+from olivine_schemas.tree import Node, Scalar, text_of
+
 from .model import input_model
-from .nearest import nearest
 from .reading import data_configs
+from .repairs import meant
 from .rule import Context, Rule
 
 TOKEN = re.compile(r"<\|[A-Za-z0-9_]+\|>")
@@ -43,7 +44,7 @@ def _unknown(text: str, node: Node | None, known: frozenset[str]) -> Iterator[Pr
         places.setdefault(match.group(), []).append(Span(*match.span()))
     for token, spans in places.items():
         if token not in known:
-            near = nearest(token, sorted(name for name in known if TOKEN.fullmatch(name)))
+            near = meant(token, sorted(name for name in known if TOKEN.fullmatch(name)))
             fix = Fix(f"Change to {near}", tuple(Edit(span, near) for span in spans)) if near else None
             yield RULE.at(Scalar(spans[0], token), f"The model's tokenizer does not know the token {token}.", fix)
 

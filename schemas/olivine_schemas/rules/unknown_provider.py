@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from .nearest import change_to, nearest
+from olivine_schemas.problems import Problem, Severity
+
 from .reading import providers
+from .repairs import change_to, meant
 from .rule import Context, Rule
 from .systems import DEVICES, DIRECTML, written_systems
 
@@ -28,16 +29,16 @@ def _check(context: Context) -> Iterator[Problem]:
     for system in written_systems(context):
         for node in providers(system):
             if node.value not in DEVICES:
-                meant = _meant(str(node.value))
+                name = _probable(str(node.value))
                 message = f'ONNX Runtime has no execution provider "{node.value}".'
-                yield RULE.at(node, message, change_to(node, meant) if meant else None)
+                yield RULE.at(node, message, change_to(node, name) if name else None)
 
 
-def _meant(name: str) -> str | None:
+def _probable(name: str) -> str | None:
     short = name.casefold().replace("execution", "").replace("provider", "").strip("_- ")
     if short in ("directml", "dx", "dx12"):
         return DIRECTML
-    found = nearest(short, (known.removesuffix(SUFFIX) for known in DEVICES))
+    found = meant(short, (known.removesuffix(SUFFIX) for known in DEVICES))
     return found + SUFFIX if found else None
 
 

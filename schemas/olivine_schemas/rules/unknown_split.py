@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..edits import insert_member
-from ..problems import Fix, Problem, Severity
-from ..tree import Object, Scalar, text_of
-from .nearest import change_to, listed, nearest
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Object, Scalar, text_of
+
 from .reading import DataConfig, data_configs, is_given, split_names, strings
+from .repairs import add, change_to, listed, meant
 from .rule import Context, Rule
 
 
@@ -43,15 +43,14 @@ def _splits(data: DataConfig) -> list[str]:
 
 def _problem(context: Context, data: DataConfig, unknown: str, known: list[str]) -> Problem:
     written = data.load.member("split")
-    best = known[0] if len(known) == 1 else nearest(unknown, known)
+    best = known[0] if len(known) == 1 else meant(unknown, known)
     files = data.load.member("data_files")
     if written and is_given(written.value):
         node = written.value
         whole = str(node.value) if isinstance(node, Scalar) else ""
         fix = change_to(node, whole.replace(unknown, best)) if best and isinstance(node, Scalar) else None
         return RULE.at(node, f'These files have no split "{unknown}". {listed(known, "splits")}', fix)
-    edit = insert_member(context.text, data.load, "split", best) if best and not written else None
-    fix = Fix(f'Add "split": "{best}"', (edit,)) if edit else None
+    fix = add(context, data.load, "split", best) if best else None
     message = f'The split "{unknown}" is taken where none is named, and these files do not have it. '
     return RULE.at(files or data.node, message + listed(known, "splits"), fix)
 

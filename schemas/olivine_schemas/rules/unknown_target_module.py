@@ -16,11 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Array
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Array
+
 from .model import input_model
-from .nearest import change_to_nearest, listed
 from .reading import ADAPTERS, PassEntry, passes, strings
+from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
@@ -42,7 +43,7 @@ def _unknown(entry: PassEntry, modules: frozenset[str]) -> Iterator[Problem]:
     last = sorted({name.rsplit(".", 1)[-1] for name in modules})
     for node in missing:
         message = f'The model has no layer "{node.value}". {listed(last, "linear layers")}'
-        yield RULE.at(node, message, change_to_nearest(node, last), severity=severity)
+        yield RULE.at(node, message, change_to_meant(node, last), severity=severity)
 
 
 def _matches(name: str, modules: frozenset[str]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Fix
-from ..tree import Node
+from olivine_schemas.problems import Fix
+from olivine_schemas.tree import Node
+
 from .order import Turn, insert_merge, move_before, turns
 from .rule import Context
 

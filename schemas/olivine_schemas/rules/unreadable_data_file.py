@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
+from olivine_schemas.problems import Problem, Severity
+
 from .columns import dataset
 from .reading import data_configs, data_files
 from .rule import Context, Rule

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..problems import Problem, Severity
-from ..tree import Scalar, walk
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.tree import Scalar, walk
+
 from .reading import data_configs
 from .rule import Context, Rule
 

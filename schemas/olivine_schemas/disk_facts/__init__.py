@@ -1,0 +1,77 @@
+"""Facts from this machine: the one place on this floor that reads files. Only doors (server, command line) import it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from olivine_schemas.facts import DatasetFacts, DeviceFacts, ModelFacts
+
+from .dataset import read_dataset
+from .devices import find_devices
+from .kept import Kept
+from .model import find_model, read_model
+
+SMALL = 256 << 10
+"""Bytes up to which a file counts as small text."""
+
+
+class DiskFacts:
+    """Facts for a config in the folder `base`; relative paths start there, then in the working directory.
+
+    What is read of a file is kept until the file changes, over all configs. Nothing here raises: what cannot be read
+    is unknown.
+    """
+
+    def __init__(self, base: Path | str) -> None:
+        base = Path(base).absolute()
+        self._folders = tuple(dict.fromkeys((base, Path.cwd())))
+
+    def path_exists(self, path: str) -> bool | None:
+        try:
+            return self._find(path) is not None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def text(self, path: str) -> str | None:
+        return self._kept(_TEXTS, path)
+
+    def dataset(self, files: tuple[str, ...], loader: str) -> DatasetFacts | None:
+        try:
+            paths = [self._find(name) for name in files]
+            found = tuple(path for path in paths if path is not None and path.is_file())
+            return _DATASETS.get(found, loader) if found and len(found) == len(files) else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def model(self, path: str) -> ModelFacts | None:
+        try:
+            folder = self._find(path) or find_model(path)
+            if folder is None or not folder.is_dir():
+                return None
+            return _MODELS.get((folder, *sorted(folder.glob("*.json"))), "")
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def devices(self) -> DeviceFacts | None:
+        return find_devices()
+
+    def _find(self, path: str) -> Path | None:
+        places = (folder / Path(path).expanduser() for folder in self._folders)
+        return next((place for place in places if place.exists()), None)
+
+    def _kept(self, kept: Kept[str], path: str) -> str | None:
+        try:
+            found = self._find(path)
+            return kept.get((found,), "") if found and found.is_file() else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+
+def _read_text(paths: tuple[Path, ...], _: str) -> str | None:
+    (path,) = paths
+    return path.read_text(encoding="utf-8") if path.stat().st_size <= SMALL else None
+
+
+_TEXTS: Kept[str] = Kept(_read_text)
+_DATASETS: Kept[DatasetFacts] = Kept(read_dataset)
+_MODELS: Kept[ModelFacts] = Kept(lambda paths, _: read_model(paths[0]))

@@ -1,0 +1,129 @@
+"""What the files of a model folder say, read without loading the model."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from olivine_schemas.facts import ModelFacts
+
+HEADER = 64 << 20
+"""Bytes up to which the header of a safetensors file is believed."""
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.gguf", "model*.bin", "*.pt", "*.pth")
+TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "spiece.model",
+    "tokenizer_config.json",
+    "*.tiktoken",
+    "*.gguf",
+)
+_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_NOT_LINEAR = ("embed", "norm", "wte", "wpe", "rotary", "lm_head")
+
+
+def find_model(name: str) -> Path | None:
+    """The snapshot of a hub model in the local cache of Hugging Face, the newest; None where there is none."""
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        return None
+    home = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface") / "hub"
+    snapshots = Path(home).expanduser() / f"models--{name.replace('/', '--')}" / "snapshots"
+    found = [path for path in snapshots.glob("*") if (path / "config.json").is_file()]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def read_model(folder: Path) -> ModelFacts:
+    """The facts of the model in `folder`."""
+    config = _json(folder / "config.json")
+    text = config.get("text_config")
+    settings = {**config, **text} if isinstance(text, dict) else config
+    tensors = dict(_tensors(folder))
+    dtype = settings.get("dtype") or settings.get("torch_dtype")
+    positions = settings.get("max_position_embeddings")
+    tied = settings.get("tie_word_embeddings")
+    return ModelFacts(
+        model_type=_str(config.get("model_type")),
+        linear_modules=frozenset(_linear(tensors)),
+        max_positions=positions if isinstance(positions, int) and not isinstance(positions, bool) else None,
+        tokens=frozenset(_tokens(folder)),
+        parameters=sum(math.prod(shape) for _, shape in tensors.values() if shape) or None,
+        dtype=_str(dtype) or next((_DTYPES[d] for d, _ in tensors.values() if d in _DTYPES), None),
+        tied_embeddings=tied if isinstance(tied, bool) else None,
+        has_config=bool(config) or any(folder.glob("*.gguf")) or (folder / "MLmodel").is_file(),
+        has_weights=_has(folder, WEIGHTS) or (folder / "MLmodel").is_file(),
+        has_tokenizer=_has(folder, TOKENIZERS) or (folder / "MLmodel").is_file(),
+    )
+
+
+def _has(folder: Path, patterns: tuple[str, ...]) -> bool:
+    return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
+
+
+def _linear(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[str]:
+    """Modules with a matrix as weight. Where only names are known, all that are not embeddings or norms."""
+    for name, (_, shape) in tensors.items():
+        module = name.removesuffix(".weight")
+        last = module.rsplit(".", 1)[-1]
+        if module != name and len(shape) in (0, 2) and not any(part in last for part in _NOT_LINEAR):
+            yield module
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
+    """Names of the weights with their number format and shape; without shape where only an index tells them."""
+    for path in sorted(folder.glob("*.safetensors")):
+        if not path.name.startswith("adapter"):
+            yield from _header(path)
+    for index in sorted(folder.glob("*.index.json")):
+        if index.name.startswith("pytorch_model"):
+            names = _json(index).get("weight_map")
+            yield from ((name, ("", ())) for name in (names if isinstance(names, dict) else {}))
+
+
+def _header(path: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
+    try:
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(size)) if size <= HEADER else {}
+    except (OSError, ValueError, struct.error):
+        return
+    for name, entry in header.items() if isinstance(header, dict) else ():
+        if name != "__metadata__" and isinstance(entry, dict) and isinstance(entry.get("shape"), list):
+            yield name, (str(entry.get("dtype")), tuple(entry["shape"]))
+
+
+def _tokens(folder: Path) -> Iterator[str]:
+    """Special and added tokens, wherever the tokenizer's files keep them."""
+    for token in _list(_json(folder / "tokenizer.json").get("added_tokens")):
+        yield from _content(token)
+    yield from (name for name in _json(folder / "added_tokens.json") if isinstance(name, str))
+    configured = _json(folder / "tokenizer_config.json").get("added_tokens_decoder")
+    for token in configured.values() if isinstance(configured, dict) else ():
+        yield from _content(token)
+
+
+def _content(token: Any) -> Iterator[str]:
+    text = token.get("content") if isinstance(token, dict) else None
+    if isinstance(text, str):
+        yield text
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _str(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,60 @@
+"""The repairs that rules offer, and the words in which they list what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from olivine_schemas.edits import insert_member, remove_member, replace_value
+from olivine_schemas.nearest import nearest
+from olivine_schemas.problems import Edit, Fix
+from olivine_schemas.tree import Member, Object, Scalar
+
+from .rule import Context
+
+AT_MOST = 8
+"""Names that a message lists."""
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: a few slips away, or the only one that contains the word."""
+    names = list(known)
+    found = nearest(word, names)
+    if found:
+        return found[0]
+    around = [
+        name for name in names if len(word) > 2 and (word.lower() in name.lower() or name.lower() in word.lower())
+    ]
+    return around[0] if len(around) == 1 else None
+
+
+def change_to_meant(node: Scalar, known: Iterable[str], *further: Edit) -> Fix | None:
+    """Change a string to the known name that was probably meant, along with further edits."""
+    name = meant(str(node.value), known)
+    return change_to(node, name, *further) if name is not None else None
+
+
+def change_to(node: Scalar, value: str | int | bool, *further: Edit) -> Fix:
+    """Change a value."""
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return Fix(f"Change to {shown}", (*replace_value(node, value), *further))
+
+
+def remove(context: Context, container: Object, member: Member) -> Fix:
+    """Take a setting out."""
+    return Fix(f'Remove "{member.name}"', remove_member(context.text, container, member))
+
+
+def add(context: Context, container: Object, key: str, value: str | int | bool) -> Fix:
+    """Add a setting beside others."""
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return Fix(f'Add "{key}": {shown}', insert_member(context.text, container, key, value))
+
+
+def listed(known: Iterable[str], what: str) -> str:
+    """`There is "a" and "b".` for a message; `what` is what there is none of, in the plural."""
+    quoted = [f'"{name}"' for name in known]
+    if not quoted:
+        return f"There are no {what}."
+    if len(quoted) > AT_MOST:
+        quoted = [*quoted[: AT_MOST - 1], f"{len(quoted) - AT_MOST + 1} more"]
+    return f"There is {' and '.join([', '.join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)}."
