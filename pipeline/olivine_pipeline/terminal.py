@@ -104,9 +104,9 @@ class PlainDisplay:
             self._pass = f"[{event.index}/{event.of}] {event.name}"
             self._numbers = Numbers()
             self._told = (self._clock(), 0.0, "")
-            return f"{self._pass} ({event.type}) started"
+            return f"{self._pass} ({event.pass_type}) started"
         if isinstance(event, runs.PassSkipped):
-            return f"[{event.index}/{event.of}] {event.name} ({event.type}) cached"
+            return f"[{event.index}/{event.of}] {event.name} ({event.pass_type}) cached"
         if isinstance(event, runs.PassFinished):
             return f"[{event.index}/{event.of}] {event.name} finished in {duration(event.seconds)}{self._in_numbers()}"
         if isinstance(event, runs.Metric):
@@ -205,7 +205,7 @@ class LiveDisplay:
         style = "dim" if cached else ""
         self._console.print(
             _text(
-                ("  ✓ ", "green"), (self._title(event.name, event.type), style), (f"{took:>12}", style), (result, "dim")
+                ("  ✓ ", "green"), (self._title(event.name, event.pass_type), style), (f"{took:>12}", style), (result, "dim")
             )
         )
 
@@ -237,7 +237,7 @@ class LiveDisplay:
 
         row = Table.grid()
         state = "stopping" if self._stopping else f"pass {current.index} of {current.of}"
-        title = _text((self._title(current.name, current.type), "bold"), (f"{state:>12}", "dim"))
+        title = _text((self._title(current.name, current.pass_type), "bold"), (f"{state:>12}", "dim"))
         row.add_row(_text(("  ", "")), self._spinner, _text((" ", "")), title)
         return row
 

@@ -75,7 +75,7 @@ class PassStarted(Event):
 
     TYPE: ClassVar[str] = "pass-started"
     name: str
-    type: str
+    pass_type: str
     index: int
     of: int
 
@@ -86,7 +86,7 @@ class PassSkipped(Event):
 
     TYPE: ClassVar[str] = "pass-skipped"
     name: str
-    type: str
+    pass_type: str
     index: int
     of: int
     artifact: str
@@ -98,7 +98,7 @@ class PassFinished(Event):
 
     TYPE: ClassVar[str] = "pass-finished"
     name: str
-    type: str
+    pass_type: str
     index: int
     of: int
     seconds: float
