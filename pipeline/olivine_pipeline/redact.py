@@ -6,16 +6,21 @@ import re
 
 HIDDEN = "***"
 
+_ASSIGNED = r"""(?:["']\s*:\s*["']|\s*=\s*["']?)"""
+
 SECRETS = re.compile(
-    r"""
-      \bhf_[A-Za-z0-9]{16,}                                        # Hugging Face token
-    | \beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*                            # JSON web token: header.payload.signature
-    | (?P<bearer>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}              # Authorization header
-    | (?P<key>\b(?:Account|SharedAccess|Api|Access)_?-?Key"?\s*[=:]\s*"?)[\w+/=.~-]{8,}   # connection string, api_key=…
-    | (?P<named>\b(?:HF_TOKEN|HUGGING_FACE_HUB_TOKEN|(?:AZURE_)?CLIENT_SECRET|password)"?\s*[=:]\s*"?)[^\s"'&;,]{4,}
-    | (?P<sas>(?:[?&;]|\b)(?:sig|SharedAccessSignature)=)[\w%+/=-]{8,}  # shared access signature of a URL
+    rf"""
+      (?<![A-Za-z0-9])hf_[A-Za-z0-9]{{16,}}                                             # Hugging Face token
+    | (?<![A-Za-z0-9])eyJ[\w-]{{5,}}\.[\w-]{{5,}}\.[\w-]*                                             # JSON web token
+    | (?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{86}}==                                                # Azure storage key
+    | (?P<header>\bAuthorization["']?\s*[:=]\s*["']?(?:\w+\s+)?)[\w.~+/=-]{{8,}}
+    | (?P<bearer>\bBearer\s+)[\w.~+/=-]{{20,}}
+    | (?P<key>\b(?:Account|Shared_?Access|Subscription|Api|Access)[_-]?Key{_ASSIGNED})[\w+/=.~%-]{{8,}}
+    | (?P<named>\b(?:HF_TOKEN|HUGGING_FACE_HUB_TOKEN|\w*CLIENT_SECRET|\w*password){_ASSIGNED})[^\s"'&;,]{{4,}}
+    | (?P<signature>\b(?:sig|SharedAccessSignature)=)[\w%+/=-]{{8,}}                    # of a shared access URL
+    | (?P<url>\b[a-z]+://[^\s/:@]*:)[^\s/@]+(?=@)                                       # https://user:password@host
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 
 

@@ -205,7 +205,10 @@ class LiveDisplay:
         style = "dim" if cached else ""
         self._console.print(
             _text(
-                ("  ✓ ", "green"), (self._title(event.name, event.pass_type), style), (f"{took:>12}", style), (result, "dim")
+                ("  ✓ ", "green"),
+                (self._title(event.name, event.pass_type), style),
+                (f"{took:>12}", style),
+                (result, "dim"),
             )
         )
 

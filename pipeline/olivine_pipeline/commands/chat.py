@@ -27,7 +27,7 @@ class Talker:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="folder of a model, or output_dir with models in it")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="folder of a model, or of several")
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave")
     parser.add_argument("--max-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)")
     parser.add_argument(

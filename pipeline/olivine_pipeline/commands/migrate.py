@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -34,10 +35,10 @@ def execute(args: argparse.Namespace) -> int:
     for note in migrated.notes:
         print(f"{args.file}: {note}", file=sys.stderr)
     changed = migrated.text != text
-    new = migrated.text.replace("\n", "\r\n") if changed and "\r\n" in text else migrated.text
     if not args.write:
-        sys.stdout.write(new)
+        sys.stdout.write(migrated.text)
     elif changed:
+        new = re.sub(r"\r?\n", "\r\n", migrated.text) if "\r\n" in text else migrated.text
         write_whole(args.file, (BOM if original.startswith(BOM) else "") + new)
     if args.write:
         print(f"{args.file}: {'rewritten' if changed else 'nothing to rewrite'}")
