@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 DType = Literal["float32", "float16", "bfloat16"]
 
@@ -14,11 +15,41 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default(cls, data: Any) -> Any:
+        return _without_null(cls, data)
+
 
 class Open(BaseModel):
     """A block whose further keys go to a library as they are."""
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default(cls, data: Any) -> Any:
+        return _without_null(cls, data)
+
+
+def _without_null(model: type[BaseModel], data: Any) -> Any:
+    """`data` without the nulls of fields that cannot hold null but have a default: there null means the default."""
+    if not isinstance(data, dict):
+        return data
+    plain = {
+        name
+        for name, field in model.model_fields.items()
+        if not field.is_required() and not _takes_null(field.annotation)
+    }
+    return {key: value for key, value in data.items() if value is not None or key not in plain}
+
+
+def _takes_null(annotation: Any) -> bool:
+    return annotation is Any or annotation is type(None) or any(_takes_null(part) for part in _union_parts(annotation))
+
+
+def _union_parts(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
 
 
 def old(*names: str) -> dict[str, Any]:
@@ -35,7 +66,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-StringList = Annotated[list[str], BeforeValidator(_as_list)]
+StringList = Annotated[list[str], BeforeValidator(_as_list), Field(json_schema_extra={"type": ["array", "string"]})]
 """A list of strings; a lone string stands for a list of one."""
 
 DataConfigName = Annotated[str, Field(json_schema_extra=reference("data_configs"))]

@@ -32,6 +32,10 @@ class Engine(Model):
     """How the result is packaged."""
     cache_dir: StringList = [".olive-cache"]
     """Folder of the artifact store."""
+    cache_config: dict[str, Any] | None = None
+    """The cache settings in one block; they win over the single ones."""
+    enable_shared_cache: bool = False
+    """Share the cache through Azure blob storage; Olivine keeps it on this machine."""
     clean_cache: bool = False
     """Empty this workflow's cache first."""
     clean_evaluation_cache: bool = False

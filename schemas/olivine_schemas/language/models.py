@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from .base import DType, Model, Open, old
-from pydantic import Field
-from typing import Annotated
 
 
 class LoadKwargs(Open):
@@ -30,10 +30,19 @@ class ResourcePath(Model):
     """A path with its kind said: a file, a folder, a name, or something in Azure ML."""
 
     type: Literal[
-        "file", "folder", "string_name", "local_file", "local_folder",
-        "azureml_model", "azureml_registry_model", "azureml_datastore", "azureml_job_output",
+        "file",
+        "folder",
+        "string_name",
+        "local_file",
+        "local_folder",
+        "azureml_model",
+        "azureml_registry_model",
+        "azureml_datastore",
+        "azureml_job_output",
     ]
+    """Kind of the path."""
     config: dict[str, Any]
+    """Where it is."""
 
 
 class ModelConfig(Model):
@@ -43,10 +52,18 @@ class ModelConfig(Model):
     """Hub name, folder or file of the model."""
     task: str = "text-generation-with-past"
     """What the model is for."""
-    load_kwargs: Annotated[LoadKwargs, Field(json_schema_extra=old("from_pretrained_args", "model_loading_args"))] = LoadKwargs()
+    load_kwargs: Annotated[LoadKwargs, Field(json_schema_extra=old("from_pretrained_args", "model_loading_args"))] = (
+        LoadKwargs()
+    )
     """Arguments of `from_pretrained`."""
+    io_config: dict[str, Any] | str | None = None
+    """Names, shapes and types of the inputs and outputs, for an export; a string names a function that gives them."""
     adapter_path: str | None = None
     """Folder of an adapter already trained for this model."""
+    test_model_path: str | None = None
+    """Folder for a small random model of the same architecture, to try a workflow with."""
+    test_model_config: dict[str, Any] | None = None
+    """Changes to the model's configuration for that small model."""
     model_attributes: dict[str, Any] | None = None
     """Facts about the model that passes may read."""
 

@@ -32,7 +32,7 @@ class LoRAParameters(PassParameters):
     torch_dtype: DType = "bfloat16"
     """Number format the base model is loaded and trained in."""
     device_map: Literal["auto", "current_device"] | None = "auto"
-    """Where the weights go: spread over the devices that there are, all on the current one, or null for Trainer's choice."""
+    """Where the weights go: spread over the devices there are, all on the current one, or null for Trainer's choice."""
     allow_tf32: bool = True
     """Allow TF32 matrix products on CUDA devices that have them."""
     ephemeral_gpu_offload: bool = False

@@ -18,7 +18,9 @@ class TrainingArguments(Open):
     """How the learning rate changes over the run."""
     warmup_steps: Annotated[float, Field(ge=0, json_schema_extra=old("warmup_ratio"))] = 0.03
     """Steps over which the learning rate rises from zero; a value below 1 is a share of all steps."""
-    eval_strategy: Annotated[Literal["no", "steps", "epoch"] | None, Field(json_schema_extra=old("evaluation_strategy"))] = None
+    eval_strategy: Annotated[
+        Literal["no", "steps", "epoch"] | None, Field(json_schema_extra=old("evaluation_strategy"))
+    ] = None
     """When to evaluate; null means by steps where there is evaluation data."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more time."""

@@ -1,0 +1,233 @@
+"""What in a plain value breaks the schema: one finding a mistake, at its path.
+
+The keywords are those of `jsonschema`; the walk between them is ours. It follows `x-discriminator` straight to the
+branch that applies (`if`/`then` beside it say the same to other validators), looks `$ref` up in a dict, and stops at
+the first broken keyword of a schema, so that an error is exact and single.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path as File
+from typing import Any, NamedTuple
+
+from jsonschema import Draft202012Validator
+
+from .nearest import slip
+from .tree import Path
+
+Schema = Mapping[str, Any]
+_STANDARD = Draft202012Validator({})
+_LEAVES = (
+    "enum",
+    "const",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minItems",
+    "maxItems",
+)
+
+
+class Finding(NamedTuple):
+    """`keyword` of `schema` does not hold for `value` at `path`; `key` is the unknown or missing key, if any."""
+
+    path: Path
+    keyword: str
+    schema: Schema
+    value: Any
+    key: str = ""
+    checked_only: bool = False
+    """It stands in a pass that Olivine checks by the catalog of one Olive version and does not run."""
+
+
+class Language:
+    """A schema document with its references at hand."""
+
+    def __init__(self, document: Schema) -> None:
+        self.root = document
+        self._targets: dict[str, Schema] = {}
+        self._spellings: dict[int, dict[str, str]] = {}
+
+    def target(self, reference: str) -> Schema:
+        """The schema that a `$ref` names."""
+        if reference not in self._targets:
+            found: Any = self.root
+            for step in reference.split("/")[1:]:
+                found = found[step]
+            self._targets[reference] = found
+        return self._targets[reference]
+
+    def branch(self, spec: Schema, value: Any) -> Schema | None:
+        """The schema that `x-discriminator` picks for an object, or None where its type is not known."""
+        name = value.get(spec["property"])
+        if name is None:
+            return self.target(spec["absent"]) if "absent" in spec else None
+        reference = self.known(spec, name) if isinstance(name, str) else None
+        if reference:
+            return self.target(spec["mapping"][reference])
+        return self.target(spec["otherwise"]) if "otherwise" in spec and isinstance(name, str) else None
+
+    def known(self, spec: Schema, name: str) -> str | None:
+        """The canonical spelling of a type name, or None."""
+        if name in spec["mapping"]:
+            return name
+        names = spec["mapping"]
+        if id(names) not in self._spellings:
+            self._spellings[id(names)] = {known.lower(): known for known in names}
+        return self._spellings[id(names)].get(name.lower())
+
+    def findings(self, value: Any) -> Iterator[Finding]:
+        """Everything that is wrong with a document."""
+        return _check(self, self.root, value, ())
+
+
+@lru_cache(maxsize=1)
+def published() -> Language:
+    """The config language as the published schema file has it."""
+    return Language(json.loads(File(__file__).with_name("olive-config.schema.json").read_text(encoding="utf-8")))
+
+
+def _check(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if "type" in schema and not _is_type(schema["type"], value):
+        yield Finding(path, "type", schema, value)
+        return
+    for keyword, argument in schema.items():
+        if keyword in _LEAVES:
+            if any(True for _ in _STANDARD.VALIDATORS[keyword](_STANDARD, argument, value, schema) or ()):
+                yield Finding(path, keyword, schema, value)
+                return
+        elif keyword in _WALKS:
+            yield from _WALKS[keyword](language, schema, value, path)
+
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "integer": lambda value: (
+        (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value % 1 == 0)
+    ),
+}
+
+
+def _is_type(names: str | list[str], value: Any) -> bool:
+    return _TYPES[names](value) if isinstance(names, str) else any(_TYPES[name](value) for name in names)
+
+
+def _ref(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    return _check(language, language.target(schema["$ref"]), value, path)
+
+
+def _properties(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        known = schema["properties"]
+        for key, item in value.items():
+            if key in known:
+                yield from _check(language, known[key], item, (*path, key))
+
+
+def _additional(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, dict):
+        return
+    known, rest = schema.get("properties", ()), schema["additionalProperties"]
+    for key, item in value.items():
+        if key not in known:
+            if rest is False:
+                yield Finding(path, "additionalProperties", schema, value, key)
+            elif rest is not True:
+                yield from _check(language, rest, item, (*path, key))
+
+
+def _typos(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        known = schema["properties"]
+        for key in value:
+            if key not in known and slip(key, known.keys() - value.keys()):
+                yield Finding(path, "x-typos", schema, value, key)
+
+
+def _items(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _check(language, schema["items"], item, (*path, index))
+
+
+def _required(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        for key in schema["required"]:
+            if key not in value and not _misspelt(key, schema, value):
+                yield Finding(path, "required", schema, value, key)
+
+
+def _required_in_either(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        inner = value.get(schema["x-required"]["into"])
+        nested = inner if isinstance(inner, dict) else {}
+        for key in schema["x-required"]["names"]:
+            if key not in value and key not in nested and not _misspelt(key, schema, {**value, **nested}):
+                yield Finding(path, "required", schema, value, key)
+
+
+def _misspelt(key: str, schema: Schema, value: Schema) -> bool:
+    """Whether a key that is told to be unknown stands for the missing one: one mistake, one finding."""
+    refused = "additionalProperties" in schema or "x-typos" in schema
+    return refused and any(slip(name, [key]) for name in value if name not in schema["properties"])
+
+
+def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, dict):
+        return
+    spec = schema["x-discriminator"]
+    name = value.get(spec["property"])
+    branch = language.branch(spec, value)
+    if isinstance(name, str):
+        known = language.known(spec, name)
+        if known != name and (known or branch is None):
+            yield Finding(
+                (*path, spec["property"]), "x-case" if known else "x-discriminator", schema, name, known or ""
+            )
+    if branch is not None:
+        marked = "x-checked-only" in branch
+        for finding in _check(language, branch, value, path):
+            yield finding._replace(checked_only=True) if marked else finding
+
+
+def _all_of(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if "x-discriminator" not in schema and "x-required" not in schema:
+        for part in schema["allOf"]:
+            yield from _check(language, part, value, path)
+
+
+def _if(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    holds = _STANDARD.evolve(schema=schema["if"]).is_valid(value)
+    chosen = schema.get("then" if holds else "else")
+    if chosen:
+        yield from _check(language, chosen, value, path)
+
+
+def _runs(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    if value is not None and value not in schema["x-runs"]:
+        yield Finding(path, "x-runs", schema, value)
+
+
+_WALKS: dict[str, Callable[[Language, Schema, Any, Path], Iterator[Finding]]] = {
+    "$ref": _ref,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "items": _items,
+    "required": _required,
+    "allOf": _all_of,
+    "if": _if,
+    "x-discriminator": _discriminator,
+    "x-required": _required_in_either,
+    "x-typos": _typos,
+    "x-runs": _runs,
+}

@@ -1,0 +1,176 @@
+"""The config language applied to a tree: what is wrong with it, and what may stand at a path.
+
+Everything comes from `olive-config.schema.json`, which describes the document as written, in either generation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from .findings import Language, Schema, published
+from .language import forms
+from .problems import Problem
+from .tree import Node, Path, child, to_data
+from .wording import expected, problem, values
+
+ExtraPasses = Mapping[str, Schema]
+"""Passes of other packages: type name and what `parameter_schema` made of its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A key that may stand in a block, or a value's own description."""
+
+    name: str
+    schema: Schema
+    required: bool = False
+    description: str = ""
+    default: Any = None
+    values: tuple[Any, ...] = ()
+    """Values to choose from; a closed list unless `open`."""
+    open: bool = True
+    """Whether other values are allowed beside `values`."""
+    deprecated: bool = False
+    renamed_to: str | None = None
+    reference: str | None = None
+    """The table whose names are the values: data_configs, systems or evaluators."""
+    search: tuple[Any, ...] = ()
+    """Values that a search tries by default."""
+
+    @property
+    def expects(self) -> str:
+        """Kind of value in words, such as `a whole number`."""
+        return expected(self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Subschema:
+    """One schema that applies at a path: how the value is described, and the keys allowed in it."""
+
+    value: Property
+    properties: tuple[Property, ...] = ()
+    open: bool = False
+    """Whether keys beside `properties` are taken."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """For the value of a `type` key: names with the description of what they stand for."""
+
+
+def validate(tree: Node, extra_passes: ExtraPasses | None = None) -> list[Problem]:
+    """What is wrong with a document, one problem a mistake, in the order of the text."""
+    found = (problem(finding, tree) for finding in language(extra_passes).findings(to_data(tree)))
+    return sorted((one for one in found if one is not None), key=lambda one: one.span)
+
+
+def language(extra_passes: ExtraPasses | None = None) -> Language:
+    """The published language, with the passes of other packages added."""
+    return _extended(json.dumps(extra_passes, sort_keys=True)) if extra_passes else published()
+
+
+@lru_cache(maxsize=8)
+def _extended(extra_passes: str) -> Language:
+    document = published().root
+    definitions = dict(document["$defs"])
+    targets = dict(definitions["pass"]["x-discriminator"]["mapping"])
+    for name, parameters in json.loads(extra_passes).items():
+        inner = {key: value for key, value in parameters.items() if key != "x-required"}
+        definitions[f"pass.{name}.config"] = inner
+        definitions[f"pass.{name}"] = forms.collector(
+            forms.pass_keys(), f"pass.{name}.config", "config", inner, parameters.get("x-required", ())
+        )
+        targets[name] = f"#/$defs/pass.{name}"
+    spec = {**definitions["pass"]["x-discriminator"], "mapping": targets}
+    definitions["pass"] = {**definitions["pass"], "x-discriminator": spec}
+    return Language({**document, "$defs": definitions})
+
+
+def schemas_at(tree: Node, path: Path, extra_passes: ExtraPasses | None = None) -> list[Subschema]:
+    """The schemas that apply at `path`, through references and branches; empty where the language says nothing.
+
+    The path need not exist in the tree: it may end in a key that is being typed.
+    """
+    known = language(extra_passes)
+    here: list[Schema] = [known.root]
+    for depth, step in enumerate(path):
+        value = to_data(child(tree, *path[:depth]))
+        here = [below for schema in here for part in _applied(known, schema, value) for below in _below(part, step)]
+    value = to_data(child(tree, *path))
+    out = [_subschema(known, schema, value) for schema in here]
+    return [one for i, one in enumerate(out) if one not in out[:i]]
+
+
+def _applied(known: Language, schema: Schema, value: Any) -> Iterator[Schema]:
+    """`schema` and every schema that it brings in for `value`."""
+    yield schema
+    if "$ref" in schema:
+        yield from _applied(known, known.target(schema["$ref"]), value)
+    if "x-search" in schema:
+        yield from _applied(known, schema["then" if isinstance(value, (list, dict)) else "else"], value)
+    if "x-discriminator" in schema:
+        branch = known.branch(schema["x-discriminator"], value if isinstance(value, dict) else {})
+        if branch is not None:
+            yield from _applied(known, branch, value)
+
+
+def _below(schema: Schema, step: str | int) -> Iterator[Schema]:
+    if isinstance(step, int):
+        found = schema.get("items")
+    else:
+        spec = schema.get("x-discriminator", {})
+        if spec.get("property") == step:
+            yield {"type": "string", "x-types": spec}
+            return
+        found = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+    if isinstance(found, dict):
+        yield found
+
+
+def _subschema(known: Language, schema: Schema, value: Any) -> Subschema:
+    parts = list(_applied(known, schema, value))
+    whole = _property(known, "", schema, False)
+    properties: dict[str, Property] = {}
+    for part in parts:
+        needed = {*part.get("required", ()), *part.get("x-required", {}).get("names", ())}
+        for name, below in part.get("properties", {}).items():
+            one = _property(known, name, below, name in needed)
+            if name not in properties or one.description:
+                properties[name] = one
+        kind = part.get("x-discriminator", {}).get("property")
+        if kind in properties:
+            names, takes_others = (
+                tuple(_type_names(known, part["x-discriminator"])),
+                "otherwise" in part["x-discriminator"],
+            )
+            properties[kind] = replace(properties[kind], required=kind in needed, values=names, open=takes_others)
+    closed = any(part.get("additionalProperties") is False for part in parts)
+    return Subschema(whole, tuple(properties.values()), not closed, _type_names(known, schema.get("x-types", {})))
+
+
+def _type_names(known: Language, spec: Schema) -> dict[str, str]:
+    named = {name: known.target(target) for name, target in spec.get("mapping", {}).items()}
+    return {name: branch.get("description", "") for name, branch in named.items() if not branch.get("deprecated")}
+
+
+def _property(known: Language, name: str, schema: Schema, required: bool) -> Property:
+    merged: dict[str, Any] = {}
+    for part in _applied(known, schema, None):
+        merged = {**part, **merged}
+    listed = tuple(values(merged))
+    if not listed and expected(merged) == "true or false":
+        listed = (True, False)
+    return Property(
+        name,
+        merged,
+        required,
+        merged.get("description", ""),
+        merged.get("default"),
+        listed,
+        not ("enum" in merged or "x-enum" in merged or expected(merged) == "true or false"),
+        bool(merged.get("deprecated")),
+        merged.get("x-renamed-to"),
+        merged.get("x-reference"),
+        tuple(merged.get("x-search", ())),
+    )

@@ -1,0 +1,237 @@
+"""Findings in a person's words: one problem each, at the token that is wrong, with the edit that repairs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .findings import Finding, Schema
+from .nearest import nearest, slip
+from .problems import Edit, Fix, Problem, Severity, Span
+from .tree import Array, Member, Missing, Node, Object, Path, Scalar, to_data
+
+_PLACEHOLDER = re.compile(r"<.*>|\{\{.*\}\}|\$\{.*\}", re.DOTALL)
+_TYPE_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+    "object": "an object { … }",
+}
+
+
+def problem(finding: Finding, tree: Node) -> Problem | None:
+    """The problem that a finding is, or None where the text is not finished there."""
+    spot = _locate(tree, finding.path)
+    if spot is None:
+        return None
+    match finding.keyword:
+        case "additionalProperties" | "x-typos":
+            return _unknown_key(finding, *spot)
+        case "required":
+            return _missing_key(finding, *spot)
+        case "x-case":
+            return _wrong_case(finding, spot[1])
+        case "x-discriminator":
+            return _unknown_type(finding, spot[1])
+        case _:
+            return _wrong_value(finding, *spot)
+
+
+def expected(schema: Schema) -> str:
+    """What a schema wants, such as `a whole number` or `text or a list`; empty where anything goes."""
+    names = _stated(schema)
+    if names and names[0] in ("integer", "number", "boolean") and "pattern" in schema:
+        names = [name for name in names if name != "string"]
+    if names[:1] == ["boolean"]:
+        names = [name for name in names if name != "integer"]
+    if "x-reference" in schema:
+        return "a name" + (" or an object { … }" if "object" in names else "")
+    return " or ".join(_TYPE_WORDS[name] for name in names)
+
+
+def values(schema: Schema) -> list[Any]:
+    """The values that a schema lists, without null and without spellings that are only tolerated."""
+    listed = schema.get("x-enum") or schema.get("enum") or schema.get("examples") or []
+    return [value for value in listed if value is not None]
+
+
+def _stated(schema: Schema) -> list[str]:
+    names = schema.get("type", [])
+    return [name for name in ([names] if isinstance(names, str) else names) if name != "null"]
+
+
+def _unknown_key(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
+    member = node.member(finding.key) if isinstance(node, Object) else None
+    if member is None:
+        return None
+    present = finding.value.keys()
+    known = [name for name in finding.schema["properties"] if name not in present]
+    near = nearest(finding.key, known)
+    fixes = tuple(_rename(member, name) for name in near)
+    meant = slip(finding.key, known)
+    refused = finding.schema.get("x-unknown") == "refused"
+    error = refused or (meant is not None and not finding.checked_only)
+    block = _block_name(finding, owner, parent)
+    message = f"{_quoted(finding.key)} is not a setting of {block}{_did_you_mean(near)}"
+    if not near and not refused:
+        message += "; Microsoft Olive ignores it."
+    return Problem(member.key.span, Severity.ERROR if error else Severity.WARNING, "unknown-key", message, fixes)
+
+
+def _missing_key(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
+    if not isinstance(node, Object) or node.member(finding.key) is not None:
+        return None
+    kind = node.get("type")
+    if isinstance(kind, Scalar) and isinstance(kind.value, str):
+        span, what = kind.span, kind.value
+    else:
+        span = owner.key.span if owner else Span(node.span.start, min(node.span.start + 1, node.span.end))
+        what = _block_name(finding, owner, parent)
+    return Problem(span, _severity(finding), "missing-key", f"{what} needs {_quoted(finding.key)}.")
+
+
+def _wrong_case(finding: Finding, node: Node) -> Problem:
+    message = f"The type is written {_quoted(finding.key)}; letter case is tolerated."
+    return Problem(node.span, Severity.HINT, "wrong-case", message, (_replace(node, finding.key),))
+
+
+def _unknown_type(finding: Finding, node: Node) -> Problem:
+    names = finding.schema["x-discriminator"]["mapping"]
+    near = nearest(finding.value, names)
+    kind = _KINDS.get(str(finding.path[0]) if finding.path else "", "type")
+    if _PLACEHOLDER.fullmatch(finding.value):
+        return _placeholder(node, finding.value)
+    message = f"There is no {kind} {_quoted(finding.value)}{_did_you_mean(near)}"
+    if not near and len(names) <= 12:
+        message += f" Known are {_listed(names)}."
+    return Problem(node.span, Severity.ERROR, "unknown-type", message, tuple(_replace(node, name) for name in near))
+
+
+_KINDS = {"passes": "pass type", "systems": "system type", "input_model": "model type", "evaluators": "type"}
+
+
+def _wrong_value(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
+    if isinstance(node, Missing):
+        return None
+    schema, value, name = finding.schema, finding.value, _subject(finding.path)
+    if isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
+        return _placeholder(node, value)
+    span = owner.key.span if owner and isinstance(node, (Object, Array)) else node.span
+    number = _stated(schema)[:1] in (["integer"], ["number"], ["boolean"])
+    if finding.keyword == "x-runs":
+        message = f"Olivine runs {name} only as {_listed(schema['x-runs'])}."
+        return Problem(span, Severity.WARNING, "unsupported-value", message)
+    if finding.keyword in ("enum", "const", "pattern") and values(schema) and not schema.get("x-says"):
+        return _unknown_value(finding, node, span)
+    if finding.keyword == "pattern" and not number:
+        message = f"{name} may hold {schema.get('x-says', 'text of the form ' + str(schema['pattern']))} only."
+        return Problem(span, _severity(finding), "unknown-value", message)
+    if finding.keyword in _LIMITS and _stated(schema)[:1] != ["boolean"]:
+        message = f"{name} must be {_LIMITS[finding.keyword]} {schema[finding.keyword]}; it is {value}."
+        return Problem(span, _severity(finding), "out-of-range", message)
+    message = f"{name} must be {expected(schema)}, not {_shown(value)}."
+    return Problem(span, _severity(finding), "wrong-type", message)
+
+
+_LIMITS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "greater than",
+    "exclusiveMaximum": "less than",
+}
+_OTHER_WORDS = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", "half": "float16"}
+"""Number formats by the names that other settings use."""
+_OTHER_WORDS |= {long: short for short, long in _OTHER_WORDS.items() if short != "half"}
+
+
+def _unknown_value(finding: Finding, node: Node, span: Span) -> Problem:
+    listed = values(finding.schema)
+    same = _OTHER_WORDS.get(str(finding.value))
+    near = (
+        [same]
+        if same and same in listed
+        else nearest(str(finding.value), [one for one in listed if isinstance(one, str)])
+    )
+    what = f"{_shown(finding.value)} is not a value of {_subject(finding.path)}"
+    message = f"{what}{_did_you_mean(near)} Known are {_listed(listed)}."
+    return Problem(span, _severity(finding), "unknown-value", message, tuple(_replace(node, value) for value in near))
+
+
+def _severity(finding: Finding) -> Severity:
+    # The catalog holds one version of Olive: in a pass that Olivine does not run, another version's value may be right.
+    return Severity.WARNING if finding.checked_only else Severity.ERROR
+
+
+def _placeholder(node: Node, value: str) -> Problem:
+    message = f"{_quoted(value)} is a placeholder; put the value in its place."
+    return Problem(node.span, Severity.WARNING, "unknown-value", message)
+
+
+def _block_name(finding: Finding, owner: Member | None, parent: Node | None) -> str:
+    kind = finding.value.get("type") if isinstance(finding.value, dict) else None
+    if not isinstance(kind, str) and isinstance(parent, Object) and finding.path[-1:] in (("config",), ("params",)):
+        kind = to_data(parent.get("type"))
+    if isinstance(kind, str):
+        return kind
+    return _quoted(owner.name) if owner else "the config"
+
+
+def _subject(path: Path) -> str:
+    keys = [step for step in path if isinstance(step, str)]
+    within = "An item of " if path and isinstance(path[-1], int) else ""
+    return within + (_quoted(keys[-1]) if keys else "The config")
+
+
+def _did_you_mean(near: Iterable[str]) -> str:
+    names = [_quoted(name) for name in near]
+    return f"; did you mean {' or '.join(names)}?" if names else "."
+
+
+def _listed(items: Iterable[Any]) -> str:
+    return ", ".join(json.dumps(item) for item in items)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text if len(text) <= 60 else text[:57] + "…", ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _rename(member: Member, name: str) -> Fix:
+    return Fix(f"Change to {_quoted(name)}", (Edit(member.key.span, json.dumps(name)),))
+
+
+def _replace(node: Node, value: str) -> Fix:
+    return Fix(f"Change to {_quoted(value)}", (Edit(node.span, json.dumps(value)),))
+
+
+def _locate(tree: Node, path: Path) -> tuple[Member | None, Node, Node | None] | None:
+    """The member nearest above the node at `path`, the node, and the node that holds it; None where it is not there."""
+    owner: Member | None = None
+    parent: Node | None = None
+    node = tree
+    for step in path:
+        parent = node
+        if isinstance(node, Object) and isinstance(step, str):
+            member = node.member(step)
+            if member is None:
+                return None
+            owner, node = member, member.value
+        elif isinstance(node, Array) and isinstance(step, int):
+            there = [item for item in node.items if not isinstance(item, Missing)]
+            if step >= len(there):
+                return None
+            node = there[step]
+        else:
+            return None
+    return owner, node, parent
