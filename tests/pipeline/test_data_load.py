@@ -146,6 +146,13 @@ def test_components_that_olivine_does_not_run_are_refused(folder: Path, block: s
     assert refused.value.code == "unsupported-data-component"
 
 
+def test_containers_that_olivine_does_not_run_are_refused(folder: Path) -> None:
+    config = data_config(data_files="data/a.jsonl").model_copy(update={"type": "DummyDataContainer"})
+    with pytest.raises(RunError) as refused:
+        load_rows(config, folder)
+    assert refused.value.code == "unsupported-data-container"
+
+
 def test_fingerprint_names_data_and_code(folder: Path) -> None:
     (folder / "mine.py").write_text("")
     (folder / "lib").mkdir()

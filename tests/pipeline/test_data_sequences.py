@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
 
 from olivine_pipeline.data import collate, prepare, split_eval
 from olivine_pipeline.errors import RunError
@@ -182,6 +185,31 @@ CORPUS = [
 @pytest.mark.parametrize(("settings", "expected"), CORPUS)
 def test_corpus(tmp_path: Path, settings: dict[str, Any], expected: list[str]) -> None:
     assert texts_of(tmp_path, **settings) == expected
+
+
+@limits(max_examples=40, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=8),
+    max_seq_len=st.integers(2, 12),
+    batch_size=st.integers(1, 9),
+)
+def test_join_loses_nothing_but_the_rest(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], max_seq_len: int, batch_size: int
+) -> None:
+    rows = [{"text": " ".join(f"{row}.{word}" for word in range(length))} for row, length in enumerate(lengths)]
+    stream = " ".join(f"{row['text']} |" for row in rows).split(" ")
+    texts = texts_of(
+        tmp_path_factory.mktemp("join"),
+        rows,
+        joiner="|",
+        add_special_tokens=False,
+        max_seq_len=max_seq_len,
+        processing_batch_size=batch_size,
+    )
+    joined = " ".join(texts).split(" ")
+    assert joined == stream[: len(joined)]
+    assert len(texts) == 1 or {len(text.split(" ")) for text in texts} == {max_seq_len}
+    assert len(stream) - len(joined) <= max_seq_len
 
 
 def test_labels_skip_padding_but_learn_the_end_token_that_pads(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from olivine_schemas.language.data import AzureMLDatastoreFile, DataConfig, Load
 LOADERS = frozenset({"arrow", "csv", "json", "pandas", "parquet", "text", "xml"})
 """Loaders of `datasets` that read files; every other `data_name` is a folder or a hub dataset."""
 
+CONTAINERS = frozenset({"HuggingfaceContainer", "DataContainer"})
+"""Container types whose rows Olivine loads."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -40,6 +43,12 @@ def fingerprint_files(config: DataConfig, base: Path) -> list[Path]:
 
 def load_settings(config: DataConfig) -> LoadDataset:
     """Typed parameters of `load_dataset_config`; RunError where the component is not one that Olivine runs."""
+    if config.type not in CONTAINERS:
+        raise RunError(
+            "unsupported-data-container",
+            f'Data config "{config.name}" is a {config.type}, which Olivine does not run.',
+            "Use HuggingfaceContainer.",
+        )
     component = config.load_dataset_config
     if component.type not in (None, "huggingface_dataset"):
         raise RunError(
