@@ -67,10 +67,7 @@ IGNORED: dict[str, dict[str, str]] = {
         "olive_managed_env": "the environment is the one that the system names",
         "requirements_file": "packages come from the system's environment",
     },
-    "pass": {
-        "disable_search": "only alternatives that are written are searched",
-        "output_name": "the result is named after the pass",
-    },
+    "pass": {"output_name": "the result is named after the pass"},
     "lora": {
         "double_quant": "LoRA trains on the full-precision model; it is a setting of QLoRA",
         "quant_type": "LoRA trains on the full-precision model; it is a setting of QLoRA",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .dialects import COMPONENTS
+from .edits import indent_unit, line_end
 from .parser import Parsed, parse
 from .problems import Severity
 from .resolve import resolve
@@ -47,25 +47,19 @@ def migration(text: str) -> Migration:
     today = _flat_workflow(resolved.workflow)
     if to_data(today) == to_data(parsed.tree):
         return Migration(text)
-    printer = _Printer(text, _indent(text), _comments(text, parsed, today))
+    printer = _Printer(text, indent_unit(text), _comments(text, parsed, today))
     try:
-        printed = printer.node(today, "\n")
+        printed = printer.node(today, line_end(text))
     except RecursionError:
         return Migration(text, ("The document is nested too deep to be rewritten.",))
     notes = tuple(problem.message for problem in resolved.problems if problem.code == "ignored-setting")
-    return Migration(printed + "\n" * text.endswith("\n"), notes)
+    return Migration(printed + (line_end(text) if text.endswith("\n") else ""), notes)
 
 
 def _is_damaged(parsed: Parsed) -> bool:
     return any(problem.severity is Severity.ERROR for problem in parsed.problems) or any(
         isinstance(node, Missing) for _, node in walk(parsed.tree)
     )
-
-
-def _indent(text: str) -> str:
-    """One step of indentation: that of the first indented key."""
-    found = re.search(r'^([ \t]+)"', text, re.MULTILINE)
-    return found[1] if found else " " * 4
 
 
 # From the canonical form to the flat one

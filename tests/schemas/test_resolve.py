@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from olivine_schemas import dialects
 from olivine_schemas.language.data import TextGeneration
 from olivine_schemas.language.engine import Engine
@@ -36,122 +37,14 @@ def findings(text: str) -> list[tuple[str, str, str]]:
     return [(p.severity.value, p.code, text[p.span.start : p.span.end]) for p in resolved(text).problems]
 
 
-SAME = {
-    "flat and nested passes": (
-        '{"passes": {"a": {"type": "LoRA", "host": "h", "config": {"r": 8}}}}',
-        '{"passes": {"a": {"type": "LoRA", "host": "h", "r": 8}}}',
-    ),
-    "one pass and a list of one": (
-        '{"passes": {"a": {"type": "MergeAdapterWeights"}}}',
-        '{"passes": {"a": [{"type": "MergeAdapterWeights", "config": {}}]}}',
-    ),
-    "letter case of types": (
-        '{"input_model": {"type": "hfmodel"}, "systems": {"s": {"type": "localsystem"}}, "passes": {"a": {"type": "qlora"}}}',
-        '{"input_model": {"type": "HfModel"}, "systems": {"s": {"type": "LocalSystem"}}, "passes": {"a": {"type": "QLoRA"}}}',
-    ),
-    "engine block and top level": (
-        '{"engine": {"host": "h", "cache_dir": "c"}}',
-        '{"cache_dir": "c", "host": "h"}',
-    ),
-    "azureml_client in the engine": (
-        '{"engine": {"azureml_client": {"aml_config_path": "aml.json"}, "host": "h"}}',
-        '{"host": "h", "azureml_client": {"aml_config_path": "aml.json"}}',
-    ),
-    "cache_config": ('{"cache_config": {"cache_dir": "c", "clean_cache": true}}', '{"cache_dir": "c", "clean_cache": true}'),
-    "null is not written": (
-        '{"systems": null, "host": null, "passes": {"a": {"type": "LoRA", "training_args": null}}}',
-        '{"passes": {"a": {"type": "LoRA"}}}',
-    ),
-    "$schema": ('{"$schema": "https://example.org/schema.json", "host": "h"}', '{"host": "h"}'),
-    "model_loading_args and feature": (
-        '{"input_model": {"type": "PyTorchModel", "config": {"hf_config": '
-        '{"model_name": "m", "feature": "causal-lm", "model_loading_args": {"trust_remote_code": true}}}}}',
-        '{"input_model": {"type": "HfModel", "model_path": "m", "task": "causal-lm", "load_kwargs": {"trust_remote_code": true}}}',
-    ),
-    "model_path beside hf_config": (
-        '{"input_model": {"type": "PyTorchModel", "config": {"hf_config": {"model_name": "m", "task": "t"},'
-        ' "model_path": {"type": "folder", "config": {"path": "p"}}}}}',
-        '{"input_model": {"type": "HfModel", "model_path": {"type": "folder", "path": "p"}, "task": "t"}}',
-    ),
-    "load_kwargs extra_args": (
-        '{"input_model": {"type": "HfModel", "load_kwargs": {"device_map": null, "extra_args": {"revision": "main"}}}}',
-        '{"input_model": {"type": "HfModel", "load_kwargs": {"device_map": null, "revision": "main"}}}',
-    ),
-    "accelerators by name": (
-        '{"systems": {"s": {"type": "LocalSystem", "config": {"accelerators": ["GPU", "cpu"]}}}}',
-        '{"systems": {"s": {"type": "LocalSystem", "accelerators": [{"device": "gpu"}, {"device": "cpu"}]}}}',
-    ),
-    "system alias": (
-        '{"systems": {"s": {"type": "AzureNDV2System", "config": {"aml_compute": "c"}}}}',
-        '{"systems": {"s": {"type": "AzureML", "aml_compute": "c", "accelerators": [{"device": "gpu"}]}}}',
-    ),
-    "local_docker_config": (
-        '{"systems": {"s": {"type": "Docker", "config": {"local_docker_config": {"image_name": "i", "dockerfile": "d"}}}}}',
-        '{"systems": {"s": {"type": "Docker", "image_name": "i", "dockerfile": "d"}}}',
-    ),
-    "execution providers without a system": (
-        '{"engine": {"execution_providers": ["CUDAExecutionProvider"]}}',
-        '{"target": {"type": "LocalSystem", "accelerators": [{"execution_providers": ["CUDAExecutionProvider"]}]}}',
-    ),
-    "components": (
-        '{"data_configs": [{"name": "d", "type": "HuggingfaceContainer", "params_config": {"data_name": "json", "seed": 1},'
-        ' "components": {"pre_process_data": {"name": "p", "type": "mine", "params": {"seed": 0, "x": 2}}}}]}',
-        '{"data_configs": [{"name": "d", "type": "HuggingfaceContainer", "load_dataset_config": {"data_name": "json"},'
-        ' "pre_process_data_config": {"type": "mine", "seed": 1, "x": 2}}]}',
-    ),
-    "component_kwargs before params_config": (
-        '{"data_configs": [{"name": "d", "params_config": {"split": "test",'
-        ' "component_kwargs": {"load_dataset": {"split": "train"}}}}]}',
-        '{"data_configs": [{"name": "d", "load_dataset_config": {"split": "train"}}]}',
-    ),
-    "pool of a dummy container": (
-        '{"data_configs": [{"name": "d", "type": "DummyDataContainer",'
-        ' "params_config": {"input_shapes": [[1, 4]], "max_samples": 3, "batch_size": 1}}]}',
-        '{"data_configs": [{"name": "d", "type": "DummyDataContainer",'
-        ' "load_dataset_config": {"input_shapes": [[1, 4]], "max_samples": 3}, "dataloader_config": {"batch_size": 1}}]}',
-    ),
-    "old text generation reads line by line": (
-        '{"data_configs": [{"name": "d", "params_config": {"component_kwargs": {"pre_process_data": {"text_cols": "t"}}}}]}',
-        '{"data_configs": [{"name": "d", "pre_process_data_config": {"text_cols": "t", "strategy": "line-by-line"}}]}',
-    ),
-    "old pairs have no strategy": (
-        '{"data_configs": [{"name": "d", "params_config": {"component_kwargs": {"pre_process_data":'
-        ' {"dataset_type": "pair", "input_col": "q", "output_col": "a", "target_max_len": 9}}}}]}',
-        '{"data_configs": [{"name": "d", "pre_process_data_config":'
-        ' {"dataset_type": "pair", "input_col": "q", "output_col": "a", "target_max_len": 9}}]}',
-    ),
-    "the model's own name in the data": (
-        '{"input_model": {"type": "HfModel", "model_path": "m", "task": "text-generation"}, "data_configs": [{"name": "d",'
-        ' "pre_process_data_config": {"text_cols": "t", "model_name": "m", "task": "text-generation"}}]}',
-        '{"input_model": {"type": "HfModel", "model_path": "m", "task": "text-generation"}, "data_configs": [{"name": "d",'
-        ' "pre_process_data_config": {"text_cols": "t"}}]}',
-    ),
-    "label_cols": (
-        '{"data_configs": [{"name": "d", "pre_process_data_config": {"label_cols": ["y"]}}]}',
-        '{"data_configs": [{"name": "d", "pre_process_data_config": {"label_col": "y"}}]}',
-    ),
-    "training arguments": (
-        '{"passes": {"a": {"type": "LoRA", "training_args": {"per_gpu_train_batch_size": 2, "no_cuda": true,'
-        ' "optim": "adamw_hf", "group_by_length": true, "extra_args": {"warmup_ratio": 0.2}}}}}',
-        '{"passes": {"a": {"type": "LoRA", "training_args": {"per_device_train_batch_size": 2, "use_cpu": true,'
-        ' "optim": "adamw_torch", "train_sampling_strategy": "group_by_length", "warmup_steps": 0.2}}}}',
-    ),
-    "search settings": (
-        '{"search_strategy": {"execution_order": "joint", "search_algorithm": "exhaustive",'
-        ' "search_algorithm_config": {"num_samples": 3, "seed": 0}}}',
-        '{"search_strategy": {"execution_order": "joint", "sampler": "sequential", "max_samples": 3, "seed": 0}}',
-    ),
-    "metric settings": (
-        '{"evaluators": {"e": {"metrics": [{"name": "m", "type": "accuracy", "sub_types": [{"name": "auc"}],'
-        ' "user_config": {"batch_size": 2}}]}}}',
-        '{"evaluators": {"e": {"metrics": [{"name": "m", "type": "accuracy", "sub_types": [{"name": "auroc"}],'
-        ' "batch_size": 2}]}}}',
-    ),
-    "renamed pass types": (
-        '{"passes": {"a": {"type": "OrtPerfTuning"}}}',
-        '{"passes": {"a": {"type": "OrtSessionParamsTuning"}}}',
-    ),
-}  # fmt: skip
+def same_meaning() -> dict[str, tuple[str, str]]:
+    """The cases of same-meaning.txt: a title, an old form, three dashes, today's form."""
+    cases = (FIXTURES / "same-meaning.txt").read_text().removeprefix("=== ").split("\n=== ")
+    titled = (case.partition("\n") for case in cases)
+    return {title: tuple(both.split("\n---\n")) for title, _, both in titled}  # type: ignore[misc]
+
+
+SAME = same_meaning()
 
 
 @pytest.mark.parametrize(("old", "today"), SAME.values(), ids=SAME)
@@ -173,7 +66,10 @@ def test_a_whole_config_means_the_same_in_both_generations() -> None:
 
 FOUND = {
     "renamed key": ('{"passes": {"a": {"type": "LoRA", "lora_r": 8}}}', [("hint", "old-name", '"lora_r"')]),
-    "both names": ('{"passes": {"a": {"type": "LoRA", "lora_r": 8, "r": 4}}}', [("warning", "ignored-setting", '"lora_r"')]),
+    "both names": (
+        '{"passes": {"a": {"type": "LoRA", "lora_r": 8, "r": 4}}}',
+        [("warning", "ignored-setting", '"lora_r"')],
+    ),
     "nested and flat": (
         '{"passes": {"a": {"type": "LoRA", "r": 8, "config": {"r": 4}}}}',
         [("warning", "ignored-setting", '"r"')],
@@ -192,7 +88,7 @@ FOUND = {
         [("hint", "old-form", '"data_configs"'), ("warning", "ignored-setting", '"name"')],
     ),
     "one hint for hf_config": (
-        '{"input_model": {"type": "PyTorchModel", "config": {"hf_config": {"model_name": "m", "from_pretrained_args": {}}}}}',
+        '{"input_model": {"config": {"hf_config": {"model_name": "m", "from_pretrained_args": {}}}}}',
         [("hint", "old-form", '"hf_config"')],
     ),
     "one hint for params_config": (
@@ -205,15 +101,15 @@ FOUND = {
         [("hint", "old-name", '"adamw_hf"')],
     ),
     "providers that a system has already": (
-        '{"engine": {"host": "s", "target": "s", "execution_providers": ["CPUExecutionProvider"]}, "systems": {"s":'
-        ' {"type": "LocalSystem", "accelerators": [{"execution_providers": ["CUDAExecutionProvider"]}]}}}',
+        """{"engine": {"host": "s", "target": "s", "execution_providers": ["CPUExecutionProvider"]},
+            "systems": {"s": {"accelerators": [{"execution_providers": ["CUDAExecutionProvider"]}]}}}""",
         [("warning", "ignored-setting", '"execution_providers"')],
     ),
     "today's nested form is as good as the flat one": (
         '{"engine": {"host": "h"}, "passes": {"a": {"type": "LoRA", "config": {"r": 4}}}}',
         [],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "expected"), FOUND.values(), ids=FOUND)
@@ -230,7 +126,7 @@ def test_fixes_of_old_names_keep_the_meaning(old: str, today: str) -> None:
 
 
 def test_old_training_defaults_are_written_out() -> None:
-    text = '{%s, "passes": {"a": {"type": "QLoRA"}}}' % OLD_MARK
+    text = "{" + OLD_MARK + ', "passes": {"a": {"type": "QLoRA"}}}'
     config = meaning(text)["passes"]["a"][0]["config"]
     assert config["lora_dropout"] == 0.0
     assert config["training_args"]["max_steps"] == 10000
@@ -239,7 +135,7 @@ def test_old_training_defaults_are_written_out() -> None:
 
 @pytest.mark.parametrize("length", ["max_steps", "num_train_epochs"])
 def test_a_given_length_of_training_stays_the_only_one(length: str) -> None:
-    text = '{%s, "passes": {"a": {"type": "LoRA", "training_args": {"%s": 3}}}}' % (OLD_MARK, length)
+    text = "{" + OLD_MARK + ', "passes": {"a": {"type": "LoRA", "training_args": {"' + length + '": 3}}}}'
     arguments = meaning(text)["passes"]["a"][0]["config"]["training_args"]
     assert arguments.keys() & {"max_steps", "num_train_epochs"} == {length}
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from olivine_schemas.dialects import MEANT_AS_NULL, RENAMED_VALUES
-from olivine_schemas.problems import Edit, Fix, Problem, Severity, Span
+from olivine_schemas.edits import rename_key, replace_value
+from olivine_schemas.problems import Fix, Problem, Severity, Span
 from olivine_schemas.tree import Array, Member, Missing, Node, Object, Scalar, to_data
 
 Members = dict[str, Member]
@@ -97,14 +98,14 @@ def rename(members: Members, table: Mapping[str, str], problems: list[Problem]) 
 def _renamed_today(member: Member, today: str, problems: list[Problem]) -> Member:
     values = RENAMED_VALUES.get(today, {})
     old = member.value.value if isinstance(member.value, Scalar) else None
-    edits = [Edit(member.key.span, json.dumps(today))]
+    edits = rename_key(member, today)
     message = f'"{member.name}" is called "{today}" today'
     value = None
     if isinstance(old, (str, bool)) and old in values:
         value = Scalar(member.value.span, values[old])
-        edits.append(Edit(member.value.span, json.dumps(values[old])))
+        edits += replace_value(member.value, values[old])
         message = f'"{member.name}": {json.dumps(old)} is written "{today}": "{values[old]}" today'
-    problems.append(old_name(member.key.span, message, Fix(f'Change to "{today}"', tuple(edits))))
+    problems.append(old_name(member.key.span, message, Fix(f'Change to "{today}"', edits)))
     return renamed(member, today, value)
 
 
@@ -115,7 +116,7 @@ def rename_value(members: Members, key: str, table: Mapping[Any, str], problems:
     if member is None or not isinstance(old, str) or old not in table:
         return members
     today = table[old]
-    fix = Fix(f'Change to "{today}"', (Edit(member.value.span, json.dumps(today)),))
+    fix = Fix(f'Change to "{today}"', replace_value(member.value, today))
     problems.append(old_name(member.value.span, f'"{old}" is called "{today}" today', fix))
     return {**members, key: renamed(member, key, Scalar(member.value.span, today))}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from olivine_schemas.dialects import (
@@ -14,8 +13,9 @@ from olivine_schemas.dialects import (
     RENAMED,
     TEXT_GENERATION_KEYS,
 )
-from olivine_schemas.problems import Edit, Fix, Problem, Span
-from olivine_schemas.tree import Array, Member, Missing, Node, Object, Scalar, text_of, to_data
+from olivine_schemas.edits import rename_key, replace_value
+from olivine_schemas.problems import Fix, Problem, Span
+from olivine_schemas.tree import Array, Member, Missing, Node, Object, Scalar, child, text_of, to_data
 
 from .blocks import (
     Members,
@@ -159,12 +159,14 @@ def _pre_process(params: Members, own: Members, source: Source, at: Span, proble
 
 
 def _without_model(params: Members, source: Source, problems: list[Problem]) -> Members:
-    """Without the model's name and task, which are the input model's; saying the same again is no loss."""
-    config = source.model.get("config") if isinstance(source.model, Object) else None
-    same = {"model_name": "model_path", "task": "task"}
-    for name, key in same.items():
-        if name in params and isinstance(config, Object) and to_data(params[name].value) == to_data(config.get(key)):
-            params = {other: member for other, member in params.items() if other != name}
+    """Without what the input model says of the model; saying the same again is no loss."""
+    said = {
+        "model_name": child(source.model, "config", "model_path"),
+        "task": child(source.model, "config", "task"),
+        "trust_remote_code": child(source.model, "config", "load_kwargs", "trust_remote_code"),
+    }
+    same = {name for name, node in said.items() if name in params and to_data(params[name].value) == to_data(node)}
+    params = {name: member for name, member in params.items() if name not in same}
     return leave_out(params, IGNORED["text_generation"], problems)
 
 
@@ -179,10 +181,7 @@ def _one_label(params: Members, problems: list[Problem]) -> Members:
     if others:
         problems.append(ignored(cols, "one label column is used, the first"))
     else:
-        edits = (
-            Edit(cols.key.span, '"label_col"'),
-            Edit(cols.value.span, json.dumps(to_data(first), ensure_ascii=False)),
-        )
+        edits = rename_key(cols, "label_col") + replace_value(cols.value, to_data(first))
         message = '"label_cols": [column] is written "label_col": column today'
         problems.append(old_name(cols.key.span, message, Fix('Change to "label_col"', edits)))
     return {**{n: m for n, m in params.items() if n != "label_cols"}, "label_col": renamed(cols, "label_col", first)}

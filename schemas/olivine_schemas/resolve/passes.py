@@ -32,7 +32,7 @@ from .blocks import (
 from .evaluators import resolve_evaluator
 from .systems import resolve_system
 
-_OWN = frozenset({"type", "host", "evaluator", "clean_run_cache", *IGNORED["pass"]})
+_OWN = frozenset({"type", "host", "evaluator", "clean_run_cache", "disable_search", *IGNORED["pass"]})
 _QUIETLY_SPELLED = {name: today for name, today in PASS_TYPES.items() if name == today.lower()}
 
 
@@ -53,6 +53,7 @@ def _entry(node: Object, old: bool, problems: list[Problem]) -> Object:
     own, config = collected(node, _OWN, "config", problems)
     own = _today(respelled(own, "type", _QUIETLY_SPELLED), problems)
     own = leave_out(own, IGNORED["pass"], problems)
+    own.pop("disable_search", None)  # kept Olive from searching values that nobody wrote, and Olivine never does
     kind = text_of(own["type"].value) if "type" in own else None
     if kind in FINE_TUNING:
         config = _fine_tuning(config, old, own["type"].key.span, problems)

@@ -1,0 +1,101 @@
+"""From text to problems: parse, validate, resolve, then the rules, each fed by the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import rules, schema
+from .dialects import Generation
+from .edits import remove_member
+from .facts import NO_FACTS, Facts
+from .parser import Parsed, parse
+from .problems import Fix, Problem, Severity, Span
+from .resolve import resolve
+from .tree import Node, Object, walk
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A config text and all that can be said of it."""
+
+    text: str
+    tree: Node
+    """The text as written."""
+    workflow: Object | None
+    """What it means, in canonical form; None for a text that is not an object."""
+    generation: Generation
+    problems: tuple[Problem, ...]
+    """In the order of the text, at most one for a span."""
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep the config from running."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+def check(
+    text: str, facts: Facts | None = None, *, yaml: bool = False, extra_passes: Mapping[str, Any] | None = None
+) -> Checked:
+    """Check a config text. Never raises.
+
+    `facts` tells of files and devices around it, without which rules about them stay silent; `extra_passes` maps the
+    names of passes from other packages to the JSON schemas of their parameters.
+    """
+    parsed = _parse_yaml(text) if yaml else parse(text)
+    tree, syntax = parsed.tree, parsed.problems
+    structure = _undamaged(schema.validate(tree, extra_passes), syntax)
+    if not isinstance(tree, Object):
+        return Checked(text, tree, None, "new", _one_each([*syntax, *structure]))
+    resolved = resolve(tree)
+    context = rules.Context(text, tree, resolved.workflow, resolved.generation, facts or NO_FACTS)
+    meaning = resolved.problems if yaml else [_removable(problem, text, tree) for problem in resolved.problems]
+    found = [*syntax, *_superseded(structure, meaning), *meaning, *rules.run(context)]
+    return Checked(text, tree, resolved.workflow, resolved.generation, _one_each(found))
+
+
+def _parse_yaml(text: str) -> Parsed:
+    from .yaml_tree import parse_yaml  # PyYAML takes longer to import than a JSON config to check
+
+    return parse_yaml(text)
+
+
+def _undamaged(structure: Iterable[Problem], syntax: Iterable[Problem]) -> list[Problem]:
+    """Without what is said of a value that a syntax error damages: the cause is told already."""
+    damage = [problem.span for problem in syntax if problem.severity is Severity.ERROR]
+    return [problem for problem in structure if not any(_touch(problem.span, span) for span in damage)]
+
+
+def _touch(one: Span, other: Span) -> bool:
+    return one.start <= other.end and other.start <= one.end
+
+
+def _superseded(structure: Iterable[Problem], known: Iterable[Problem]) -> list[Problem]:
+    """Without what the schema says of keys that have a meaning all the same: old names, settings without effect."""
+    spans = {problem.span for problem in known}
+    return [problem for problem in structure if problem.span not in spans]
+
+
+def _removable(problem: Problem, text: str, tree: Object) -> Problem:
+    """A setting without effect, with the offer to take it out."""
+    if problem.code != "ignored-setting":
+        return problem
+    blocks = (node for _, node in walk(tree) if isinstance(node, Object))
+    places = ((block, member) for block in blocks for member in block.members if member.key.span == problem.span)
+    block, member = next(places, (None, None))
+    if block is None or member is None:
+        return problem
+    return replace(problem, fixes=(Fix(f'Remove "{member.name}"', remove_member(text, block, member)),))
+
+
+def _one_each(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The most severe problem of each span, of equals the one found last, which knows most."""
+    best: dict[Span, Problem] = {}
+    for problem in problems:
+        other = best.get(problem.span)
+        if other is None or _RANK[problem.severity] <= _RANK[other.severity]:
+            best[problem.span] = problem
+    return tuple(best[span] for span in sorted(best))
