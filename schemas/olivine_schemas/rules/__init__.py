@@ -1,7 +1,7 @@
 """What is checked beyond the schema: settings that contradict one another, or the files they name.
 
-One file is one rule. A rule is silent where a value has the wrong type, which the schema reports, and where it would have
-to know something that the facts do not tell.
+One file is one rule. A rule is silent where a value has the wrong type, which the schema reports, and where it would
+have to know something that the facts do not tell.
 """
 
 from __future__ import annotations

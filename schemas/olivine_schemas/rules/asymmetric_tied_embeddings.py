@@ -1,13 +1,13 @@
-"""Asymmetric int4 for a model whose embeddings are tied.
+"""Asymmetric quantization of embeddings that are shared.
 
-Where input and output embeddings are one matrix, ModelBuilder shares it, and with `int4_is_symmetric: false` it
-builds a model that does not load.
+Where input and output embeddings are one matrix, ModelBuilder can share it. Shared and quantized asymmetrically, or
+with the last product alone in 8 bits, the result does not load.
 
 ```json
-"build": { "type": "ModelBuilder", "precision": "int4", "int4_is_symmetric": false }
+"build": { "type": "ModelBuilder", "int4_is_symmetric": false, "extra_options": { "shared_embeddings": true } }
 ```
 
-Olivine refuses the run. Quantize symmetrically, or add `"extra_options": { "shared_embeddings": false }`.
+Olivine refuses the run. Left to itself it keeps the two apart in such a build.
 """
 
 from __future__ import annotations
@@ -15,29 +15,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from olivine_schemas.problems import Problem, Severity
-from olivine_schemas.tree import Scalar, text_of
+from olivine_schemas.tree import text_of
 
-from .model import input_model
-from .reading import is_false, object_at, passes
-from .repairs import change_to
+from .reading import PassEntry, is_false, is_true, object_at, passes
+from .repairs import remove
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    model = input_model(context)
-    if model is None or not model.tied_embeddings:
-        return
     for entry in passes(context):
-        if entry.type != "ModelBuilder" or text_of(entry.config.get("precision")) != "int4":
-            continue
         options = object_at(entry.config, "extra_options")
-        for node in (entry.config.get("int4_is_symmetric"), options.get("is_symmetric")):
-            if isinstance(node, Scalar) and is_false(node) and not is_false(options.get("shared_embeddings")):
-                message = (
-                    "The embeddings of this model are tied, and quantized asymmetrically the result does not load. "
-                    'Quantize symmetrically, or add "shared_embeddings": false to extra_options.'
-                )
-                yield RULE.at(node, message, change_to(node, True))
+        shared = options.member("shared_embeddings")
+        if entry.type == "ModelBuilder" and shared and is_true(shared.value) and _asymmetric(entry):
+            message = "Shared embeddings that are quantized asymmetrically make a model that does not load."
+            yield RULE.at(shared, message, remove(context, options, shared))
+
+
+def _asymmetric(entry: PassEntry) -> bool:
+    options = object_at(entry.config, "extra_options")
+    last = "last_matmul:int8" in (text_of(options.get("matmul_mixed_precision")) or "")
+    return last or is_false(entry.config.get("int4_is_symmetric")) or is_false(options.get("is_symmetric"))
 
 
 RULE = Rule("asymmetric-tied-embeddings", Severity.ERROR, _check)

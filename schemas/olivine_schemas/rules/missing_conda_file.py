@@ -3,7 +3,7 @@
 `conda_file_path` names the file that lists the packages of the job, relative to the folder of the config.
 
 ```json
-"aml_docker_config": { "base_image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04", "conda_file_path": "conda.yml" }
+"aml_docker_config": { "base_image": "ubuntu", "conda_file_path": "conda.yml" }
 ```
 
 Olivine refuses the run before anything is uploaded.

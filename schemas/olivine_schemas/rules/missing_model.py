@@ -50,7 +50,7 @@ def _incomplete(context: Context, node: Node) -> Iterator[Problem]:
         return
     parts = {"config.json": model.has_config, "weights": model.has_weights, "tokenizer": model.has_tokenizer}
     missing = [part for part, there in parts.items() if not there]
-    if missing and not (missing == ["tokenizer"]):
+    if missing and missing != ["tokenizer"]:
         yield RULE.at(node, f"This folder has no {' and no '.join(missing)}.")
 
 

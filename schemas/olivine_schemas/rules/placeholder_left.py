@@ -20,10 +20,7 @@ from olivine_schemas.tree import Node, Scalar, walk
 from .reading import data_configs
 from .rule import Context, Rule
 
-GAP = re.compile(
-    r"\s*(?:your\b.*|<[^<>|]*>|<\s*your\b.*|\$?\{\{?\s*your\b.*|.*[\\/]path[\\/]to[\\/].*|YOUR[_-].*|x{4,}(?:-x+)*)",
-    re.I | re.S,
-)
+GAP = re.compile(r"\s*(?:your\b.*|your_\w+|<[^<>|]*>|\{\{?\s*your\b.*|x{4,}(?:-x+)*)\s*", re.IGNORECASE | re.DOTALL)
 
 
 def _check(context: Context) -> Iterator[Problem]:

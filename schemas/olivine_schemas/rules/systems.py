@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from olivine_schemas.tree import Node, Object, text_of
 
-from .reading import PassEntry, accelerators, object_at, providers, system
+from .reading import accelerators, is_given, object_at, providers, system
 from .rule import Context
 
 CPU, CUDA, DIRECTML = "CPUExecutionProvider", "CUDAExecutionProvider", "DmlExecutionProvider"
@@ -49,17 +49,19 @@ def host_and_target(context: Context) -> tuple[Object | None, Object | None]:
     return system(context, _engine(context).get("host")), system(context, _engine(context).get("target"))
 
 
-def builder_provider(context: Context, entry: PassEntry) -> str | None:
-    """The provider that a ModelBuilder pass builds for, or None where the config does not say."""
-    own = system(context, entry.node.get("host"))
-    for place in (host_and_target(context)[1], own, host_and_target(context)[0]):
-        named = [str(node.value) for node in providers(place)]
-        if named:
-            return named[0]
-        devices = [text_of(accelerator.get("device")) for accelerator in accelerators(place)]
-        if devices:
-            return CPU if devices[0] == "cpu" else None
-    return None
+def says_what_for(context: Context) -> bool:
+    """Whether the config says which system the result is for."""
+    return any(is_given(_engine(context).get(key)) for key in ("target", "host"))
+
+
+def builder_provider(context: Context) -> str | None:
+    """The provider that ModelBuilder builds for: the target's first, else by its device; None for a dangling name."""
+    place = host_and_target(context)[1] or host_and_target(context)[0]
+    if place is None and says_what_for(context):
+        return None
+    named = [str(node.value) for node in providers(place)]
+    devices = [text_of(accelerator.get("device")) for accelerator in accelerators(place)]
+    return named[0] if named else CUDA if "gpu" in devices[:1] else CPU
 
 
 def _engine(context: Context) -> Object:

@@ -8,7 +8,8 @@ model.
 ```
 
 Where no name fits, there is nothing to train and Olivine refuses the run; where only some fit, the others are
-ignored, and it warns. It offers the layer that was probably meant, and says nothing where the model is not on this machine.
+ignored, and it warns. It offers the layer that was probably meant, and says nothing where the model is not on this
+machine.
 """
 
 from __future__ import annotations

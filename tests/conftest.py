@@ -1,0 +1,9 @@
+"""Options for every test of the repository."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the expectations of golden files")
