@@ -27,7 +27,7 @@ class Talker:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="folder of a model, or of several")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="folder of a model")
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave")
     parser.add_argument("--max-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)")
     parser.add_argument(
@@ -169,8 +169,9 @@ def has_chat_template(folder: Path) -> bool:
 def transformers_talker(folder: Path, max_tokens: int, temperature: float) -> Talker:
     """A transformers model, or an adapter on its base."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer, logging
 
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, device_map="cuda" if torch.cuda.is_available() else "cpu")
 

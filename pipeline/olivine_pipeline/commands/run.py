@@ -137,8 +137,8 @@ def explained(error: Exception, logs: Path | None) -> RunError:
         return RunError(
             "out-of-memory", "This machine ran out of memory.", f"A smaller batch or model may fit. {details}"
         )
-    first = (str(error).strip().splitlines() or [""])[0]
-    return RunError("unexpected", f"{type(error).__name__}: {first}", details)
+    first = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+    return RunError("unexpected", f"{type(error).__name__}: {first}.", details)
 
 
 def show_stages(report: object, display: Display) -> None:
