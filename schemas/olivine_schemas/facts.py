@@ -69,6 +69,9 @@ class Facts(Protocol):
     def path_exists(self, path: str) -> bool | None:
         """Whether a file or folder is there."""
 
+    def neighbours(self, path: str) -> tuple[str, ...] | None:
+        """The paths that are in the folder of `path`, written the way `path` is."""
+
     def text(self, path: str) -> str | None:
         """The text of a small file."""
 
@@ -86,6 +89,9 @@ class NoFacts:
     """Knows nothing: every data-aware rule stays silent."""
 
     def path_exists(self, path: str) -> bool | None:
+        return None
+
+    def neighbours(self, path: str) -> tuple[str, ...] | None:
         return None
 
     def text(self, path: str) -> str | None:

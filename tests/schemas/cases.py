@@ -25,7 +25,7 @@ from pathlib import Path
 
 from olivine_schemas.check import Checked, check
 from olivine_schemas.disk_facts import DiskFacts
-from olivine_schemas.facts import NO_FACTS, DeviceFacts, Facts
+from olivine_schemas.facts import DeviceFacts, Facts, NoFacts
 from olivine_schemas.problems import Fix, Problem, apply_edits
 
 FOLDER = Path(__file__).parent.parent / "cases"
@@ -113,7 +113,11 @@ def _annotated(text: str, problems: tuple[Problem, ...]) -> str:
     for line in text.splitlines(keepends=True) or [""]:
         lines.append(line if line.endswith("\n") or not problems else line + "\n")
         end = offset + len(line)
-        lines += [_drawn(p, line, offset) for p in problems if offset <= p.span.start < end or p.span.start == end == len(text)]
+        lines += [
+            _drawn(p, line, offset)
+            for p in problems
+            if offset <= p.span.start < end or p.span.start == end == len(text)
+        ]
         offset = end
     return "".join(lines)
 
@@ -127,8 +131,9 @@ def _drawn(problem: Problem, line: str, offset: int) -> str:
 
 
 def _facts(case: Case, folder: Path) -> Facts:
-    devices = re.search(r"^#: devices (.*)$", case.head, re.MULTILINE)
-    return _CaseFacts(folder, _devices(devices[1]) if devices else None) if case.files or devices else NO_FACTS
+    said = re.search(r"^#: devices (.*)$", case.head, re.MULTILINE)
+    devices = _devices(said[1]) if said else None
+    return _Folder(folder, devices) if case.files else _Machine(devices)
 
 
 def _devices(options: str) -> DeviceFacts:
@@ -137,8 +142,18 @@ def _devices(options: str) -> DeviceFacts:
     return DeviceFacts(has_cuda=said["cuda"] == "yes", bf16=None if bf16 is None else bf16 == "yes")
 
 
-class _CaseFacts(DiskFacts):
-    """The real facts of a folder, beside a machine that the case describes."""
+class _Machine(NoFacts):
+    """A machine that the case describes, and no files."""
+
+    def __init__(self, devices: DeviceFacts | None) -> None:
+        self._devices = devices
+
+    def devices(self) -> DeviceFacts | None:
+        return self._devices
+
+
+class _Folder(DiskFacts):
+    """The real facts of a folder, on a machine that the case describes."""
 
     def __init__(self, base: Path, devices: DeviceFacts | None) -> None:
         super().__init__(base)

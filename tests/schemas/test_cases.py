@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from olivine_schemas.problems import apply_edits
 
 from cases import Case, case_paths, check_case, draw, fix_called, read_case
+from olivine_schemas.problems import apply_edits
 
 CASES = case_paths()
 

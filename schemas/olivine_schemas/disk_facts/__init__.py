@@ -1,7 +1,8 @@
-"""Facts from this machine: the one place on this floor that reads files. Only doors (server, command line) import it."""
+"""Facts from this machine: the one place on this floor that reads files. Only server and command line import it."""
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from olivine_schemas.facts import DatasetFacts, DeviceFacts, ModelFacts
@@ -11,6 +12,8 @@ from .devices import find_devices
 from .kept import Kept
 from .model import find_model, read_model
 
+MANY = 1000
+"""Neighbours of a file that are looked at."""
 SMALL = 256 << 10
 """Bytes up to which a file counts as small text."""
 
@@ -31,6 +34,14 @@ class DiskFacts:
             return self._find(path) is not None
         except (OSError, ValueError, RuntimeError):
             return None
+
+    def neighbours(self, path: str) -> tuple[str, ...] | None:
+        try:
+            folder = self._find(str(Path(path).parent))
+            found = sorted(islice(folder.iterdir(), MANY)) if folder and folder.is_dir() else []
+        except (OSError, ValueError, RuntimeError):
+            return None
+        return tuple((Path(path).parent / place.name).as_posix() for place in found if place.name[0] != ".")
 
     def text(self, path: str) -> str | None:
         return self._kept(_TEXTS, path)

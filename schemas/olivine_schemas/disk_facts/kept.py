@@ -24,7 +24,7 @@ class Kept(Generic[T]):
         self._lock = Lock()
 
     def get(self, paths: tuple[Path, ...], how: str) -> T | None:
-        """What `read(paths, how)` gives for the files as they are now. OSError where one of them cannot be looked at."""
+        """What `read(paths, how)` gives for the files as they are now. OSError where one is not there."""
         stamp = tuple((status.st_mtime_ns, status.st_size) for status in (path.stat() for path in paths))
         key = (paths, how)
         with self._lock:

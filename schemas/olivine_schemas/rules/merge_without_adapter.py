@@ -28,9 +28,7 @@ def _check(context: Context) -> Iterator[Problem]:
             continue
         trained = next((entry for entry in turn.later if entry.type in ADAPTERS), None)
         if trained:
-            message = (
-                f'There is no adapter yet: "{trained.name}" trains it. Put "{turn.entry.name}" behind it.'
-            )
+            message = f'There is no adapter yet: "{trained.name}" trains it. Put "{turn.entry.name}" behind it.'
             yield RULE.at(node, message, move_after(context, turn.entry, trained))
         else:
             yield RULE.at(node, "There is no adapter to merge: put a LoRA or QLoRA pass in front of this one.")

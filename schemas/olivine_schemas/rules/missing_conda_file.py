@@ -16,15 +16,15 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 
 from .conda import conda_files
-from .reading import is_plain_path
+from .paths import leading_nowhere, not_there
+from .repairs import change_to_neighbour
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    for node in conda_files(context):
-        path = str(node.value)
-        if is_plain_path(path) and context.facts.path_exists(path) is False:
-            yield RULE.at(node, f'There is no "{path}" beside this config. It lists the packages of the job.')
+    for node in leading_nowhere(context, conda_files(context)):
+        message = f"{not_there(node)} It lists the packages of the job."
+        yield RULE.at(node, message, change_to_neighbour(context, node))
 
 
 RULE = Rule("missing-conda-file", Severity.ERROR, _check)

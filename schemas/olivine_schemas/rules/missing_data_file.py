@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Object, Scalar, text_of
 
-from .reading import DataConfig, data_configs, is_plain_path, strings
+from .paths import leading_nowhere, not_there
+from .reading import DataConfig, data_configs, strings
+from .repairs import change_to_neighbour
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
     for data in data_configs(context):
-        for node in _paths(data) if data.loader else []:
-            path = str(node.value)
-            if is_plain_path(path) and context.facts.path_exists(path) is False:
-                yield RULE.at(node, f'There is no "{path}" beside this config. Paths start at the config\'s folder.')
+        for node in leading_nowhere(context, _paths(data) if data.loader else []):
+            yield RULE.at(node, not_there(node), change_to_neighbour(context, node))
 
 
 def _paths(data: DataConfig) -> list[Scalar]:

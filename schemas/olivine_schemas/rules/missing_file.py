@@ -17,17 +17,17 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Node, Scalar, child, text_of
 
-from .reading import data_configs, is_plain_path, object_at, strings
+from .paths import leading_nowhere, not_there
+from .reading import data_configs, object_at, strings
+from .repairs import change_to_neighbour
 from .rule import Context, Rule
 from .systems import written_systems
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    for place in _places(context):
-        for node in strings(place) if isinstance(place, Scalar) else []:
-            path = str(node.value)
-            if is_plain_path(path) and context.facts.path_exists(path) is False:
-                yield RULE.at(node, f'There is no "{path}" beside this config. Paths start at the config\'s folder.')
+    written = [node for place in _places(context) if isinstance(place, Scalar) for node in strings(place)]
+    for node in leading_nowhere(context, written):
+        yield RULE.at(node, not_there(node), change_to_neighbour(context, node))
 
 
 def _places(context: Context) -> Iterator[Node | None]:

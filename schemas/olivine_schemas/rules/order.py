@@ -24,6 +24,8 @@ class Turn:
     """The pass whose adapter is not merged yet."""
     onnx: PassEntry | None
     """The pass that made an ONNX model of it."""
+    earlier: tuple[PassEntry, ...]
+    """The passes before."""
     later: tuple[PassEntry, ...]
     """The passes that follow."""
     starts_with_adapter: bool
@@ -38,11 +40,12 @@ def turns(context: Context) -> Iterator[Turn]:
         adapter: PassEntry | None = None
         onnx: PassEntry | None = None
         for position, step in enumerate(flow):
+            earlier = tuple(entry for before in flow[:position] for entry in before)
             later = tuple(entry for after in flow[position + 1 :] for entry in after)
             for entry in step:
                 if entry.node.span not in seen:
                     seen.add(entry.node.span)
-                    yield Turn(entry, adapter, onnx, later, given)
+                    yield Turn(entry, adapter, onnx, earlier, later, given)
             for entry in step:
                 if entry.type in ADAPTERS:
                     adapter = entry

@@ -30,7 +30,7 @@ def _check(context: Context) -> Iterator[Problem]:
         missing = [key for key in ("random_seed", "max_samples") if not is_given(data.text.get(key))]
         if not missing:
             continue
-        fix = add(context, data.text, "random_seed", 42) if "random_seed" in missing else None
+        fix = add(context, data.text, "random_seed", 42) if missing == ["random_seed"] else None
         yield RULE.at(node, f"{text_of(node)} needs {' and '.join(missing)}.", fix)
 
 

@@ -39,6 +39,11 @@ def change_to(node: Scalar, value: str | int | bool, *further: Edit) -> Fix:
     return Fix(f"Change to {shown}", (*replace_value(node, value), *further))
 
 
+def change_to_neighbour(context: Context, node: Scalar) -> Fix | None:
+    """Change a path to that of the file in the same folder that was probably meant."""
+    return change_to_meant(node, context.facts.neighbours(str(node.value)) or ())
+
+
 def remove(context: Context, container: Object, member: Member) -> Fix:
     """Take a setting out."""
     return Fix(f'Remove "{member.name}"', remove_member(context.text, container, member))
@@ -51,10 +56,12 @@ def add(context: Context, container: Object, key: str, value: str | int | bool) 
 
 
 def listed(known: Iterable[str], what: str) -> str:
-    """`There is "a" and "b".` for a message; `what` is what there is none of, in the plural."""
+    """`There are "a" and "b".` for a message; `what` is what there is none of, in the plural."""
     quoted = [f'"{name}"' for name in known]
     if not quoted:
         return f"There are no {what}."
     if len(quoted) > AT_MOST:
         quoted = [*quoted[: AT_MOST - 1], f"{len(quoted) - AT_MOST + 1} more"]
-    return f"There is {' and '.join([', '.join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)}."
+    if len(quoted) == 1:
+        return f"There is {quoted[0]}."
+    return f"There are {', '.join(quoted[:-1])} and {quoted[-1]}."

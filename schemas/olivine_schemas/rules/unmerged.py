@@ -17,7 +17,8 @@ def unmerged(context: Context) -> Iterator[tuple[Turn, Node, Fix | None]]:
         node = turn.entry.node.get("type")
         if turn.entry.type != "ModelBuilder" or turn.adapter is None or turn.onnx or node is None:
             continue
-        if any(entry.type == "ExtractAdapters" for entry in turn.later):
+        told = any(entry.type == "MergeAdapterWeights" for entry in turn.earlier)  # by merge-without-adapter
+        if told or any(entry.type == "ExtractAdapters" for entry in turn.later):
             continue
         merge = next((entry for entry in turn.later if entry.type == "MergeAdapterWeights"), None)
         fix = move_before(context, merge, turn.entry) if merge else insert_merge(context, turn.entry)

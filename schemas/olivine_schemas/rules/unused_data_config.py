@@ -17,11 +17,14 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Scalar, walk
 
-from .reading import data_configs
+from .reading import data_configs, data_references, names
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
+    known = names(context, "data_configs")
+    if any(reference.value not in known for reference in data_references(context)):
+        return  # a name that dangles is most likely meant for one of these
     used = {
         node.value
         for path, node in walk(context.workflow)

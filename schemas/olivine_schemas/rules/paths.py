@@ -1,0 +1,23 @@
+"""Paths of the config that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from olivine_schemas.tree import Scalar
+
+from .reading import is_plain_path
+from .rule import Context
+
+
+def leading_nowhere(context: Context, paths: Iterable[Scalar]) -> Iterator[Scalar]:
+    """The nodes whose path is known not to be there."""
+    for node in paths:
+        path = str(node.value)
+        if is_plain_path(path) and context.facts.path_exists(path) is False:
+            yield node
+
+
+def not_there(node: Scalar) -> str:
+    """The message for such a path."""
+    return f'There is no "{node.value}" beside this config. Paths start at the config\'s folder.'
