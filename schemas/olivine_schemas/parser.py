@@ -1,9 +1,9 @@
 """The tolerant parser: config text, in whatever state, to a syntax tree and what is wrong with the text.
 
-It never raises, and one mistake gives one problem. Sound text is read by a few regular expressions, a whole member at a time;
-where they do not match, one careful step repairs what is there and the fast reading goes on. A lost or surplus bracket shows
-only far below its place, so a text with one is read a second time with its indentation as evidence, and the reading that
-has fewer errors is kept.
+It never raises, and one mistake gives one problem. Sound text is read by a few regular expressions, a whole member at
+a time; where they do not match, one careful step repairs what is there and the fast reading goes on. A lost or surplus
+bracket shows only far below its place, so a text with one is read a second time with its indentation as evidence, and
+the reading that has fewer errors is kept.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ _ITEM = re.compile(_WS + _PLAIN)
 _FOLLOW = re.compile(rf"{_WS}([,}}\]])")
 _SPACE = re.compile(r"[ \t\r\n\f\v\ufeff\xa0]*")
 _LINE_COMMENT = re.compile(r"//[^\r\n]*")
-_KEY_AHEAD = re.compile(rf'(?:"[^"\r\n]*"|[A-Za-z_]\w*){_WS}:')
-_PAIR_AHEAD = re.compile(rf'"[^"\r\n]*"{_WS}:[ \t]*["\[{{0-9tfn-]')
-_VALUE_AHEAD = re.compile(rf',[ \t]*(?!"[^"\r\n]*"{_WS}:)["\[{{0-9tfn-]')
+_STRING = r'"(?:[^"\\\r\n]|\\[^\r\n])*"'
+_KEY_AHEAD = re.compile(rf"(?:{_STRING}|[A-Za-z_]\w*){_WS}:")
+_PAIR_AHEAD = re.compile(rf'{_STRING}{_WS}:[ \t]*["\[{{0-9tfn-]')
+_VALUE_AHEAD = re.compile(rf',[ \t]*(?!{_STRING}{_WS}:)["\[{{0-9tfn-]')
 _COLON_AHEAD = re.compile(rf",{_WS}:")
-_LIST_AHEAD = re.compile(rf'"[^"\r\n]*"{_WS}[,\]]|\{{')
-_WORD_KEY_AHEAD = re.compile(r"[^\s\"{}\[\],:]+[ \t]*:")
-_GLUED_KEY_AHEAD = re.compile(rf'[^\s"{{}}\[\],:]+"[^"\r\n]*"{_WS}:')
+_LIST_AHEAD = re.compile(rf"{_STRING}{_WS}[,\]]|\{{")
+_WORD_KEY_AHEAD = re.compile(r'[^\s"{}\[\],:]+[ \t]*:')
+_GLUED_KEY_AHEAD = re.compile(rf'[^\s"{{}}\[\],:]+{_STRING}{_WS}:')
 _MORE_AHEAD = re.compile(rf'[}}\]]{_WS}[,"]')
 _NEXT_LINE = re.compile(r"[}\]][ \t]*,?[ \t]*(?:[\r\n]+([ \t]*))+(?=[^ \t\r\n])")
-_BESIDE_BRACKETS = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*"?|//[^\r\n]*')
+_BESIDE_BRACKETS = re.compile(rf"{_STRING}?|//[^\r\n]*|/\*.{{0,500}}?\*/", re.DOTALL)
 _PAIRS = {"{": "}", "[": "]", "}": "{", "]": "["}
 _NOWHERE = Span(0, 0)
 _BRACKET_CODES = {"unclosed", "unopened", "unexpected-text", "missing-comma"}
@@ -64,7 +65,7 @@ def _errors(parsed: Parsed) -> int:
 
 
 class _Reader:
-    """One reading of a text: a stack of open containers instead of recursion, so that no depth of nesting is too deep."""
+    """One reading of a text; it keeps a stack instead of recursing, so that no nesting is too deep."""
 
     def __init__(self, text: str, by_indent: bool) -> None:
         self.text = text
@@ -80,6 +81,7 @@ class _Reader:
         self.wants_element = True  # after a bracket or a comma; else a comma or a closing bracket is due
         self.comma = -1  # the comma before the element that is due
         self.damaged = -1  # up to here a problem is reported already
+        self.last_comment_end = text.rfind("*/")
         self.balance: dict[str, int] | None = None
 
     # Whole document
@@ -207,7 +209,9 @@ class _Reader:
         if not char:
             self._end_of_text()
         elif self.by_indent and self._dedented(char):
+            pending = self.wants_element and self.comma >= 0 and char not in "}]"
             self._close_unclosed(len(self.stack) - 1)
+            self.wants_element = pending
         elif char in "}]":
             self._closing_bracket(char)
         elif char == ",":
@@ -241,7 +245,7 @@ class _Reader:
 
     def _block_comment(self) -> int:
         """The end of the block comment here; one that is never closed ends with its line."""
-        end = self.text.find("*/", self.at + 2) if self.text.rfind("*/") > self.at else -1
+        end = self.text.find("*/", self.at + 2) if self.last_comment_end > self.at else -1
         if end >= 0:
             return end + 2
         line = re.compile(r"[^\r\n]*").match(self.text, self.at)

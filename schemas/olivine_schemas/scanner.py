@@ -1,7 +1,8 @@
 """Reading one string, number or word of a config at a place where the text may be damaged.
 
-Each function returns the node and what is wrong with it. A string never goes past the end of its line, so that one lost quote
-damages one line; whether a quote is lost is judged from what follows it, because a string ends before `, : } ]` or the line's end.
+Each function returns the node and what is wrong with it. A string never goes past the end of its line, so that one lost
+quote damages one line; whether a quote is lost is judged from what follows it, because a string ends before one of
+`, : } ]` or the line's end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The syntax tree of a config: JSON values that know where in the text they stand.
 
-The same node types serve twice: as the tree of the text as written, and as the tree of what it means (`resolve.py`), whose
-nodes keep the spans of the text they came from.
+The same node types serve twice: as the tree of the text as written, and as the tree of what it means (`resolve.py`),
+whose nodes keep the spans of the text they came from.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Array:
     closed: bool = True
 
 
-Node = Union[Object, Array, Scalar, Missing]
+Node = Union[Object, Array, Scalar, Missing]  # noqa: UP007
 
 
 def to_data(node: Node | None) -> Any:
