@@ -22,7 +22,7 @@ def distance(a: str, b: str) -> int:
 
 def nearest(name: str, candidates: Iterable[str], limit: int | None = None) -> list[str]:
     """The nearest candidates, at most three, within `limit` edits (default: a third of the name); case is free."""
-    allowed = max(1, min(4, len(name) // 3)) if limit is None else limit
+    allowed = max(1, min(3, len(name) // 3)) if limit is None else limit
     lower = name.lower()
     ranked = sorted(
         (gap, candidate)

@@ -59,9 +59,13 @@ class Subschema:
     """For the value of a `type` key: names with the description of what they stand for."""
 
 
-def validate(tree: Node, extra_passes: ExtraPasses | None = None) -> list[Problem]:
-    """What is wrong with a document, one problem a mistake, in the order of the text."""
-    found = (problem(finding, tree) for finding in language(extra_passes).findings(to_data(tree)))
+def validate(tree: Node, extra_passes: ExtraPasses | None = None, text: str | None = None) -> list[Problem]:
+    """What is wrong with a document, one problem a mistake, in the order of the text.
+
+    `extra_passes` describes passes of other packages. With the JSON `text` of the tree, a missing key whose value is
+    plain to see gets an edit that inserts it.
+    """
+    found = (problem(finding, tree, text) for finding in language(extra_passes).findings(to_data(tree)))
     return sorted((one for one in found if one is not None), key=lambda one: one.span)
 
 

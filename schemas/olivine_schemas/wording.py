@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .edits import insert_member, rename_key, replace_value
 from .findings import Finding, Schema
 from .nearest import nearest, slip
-from .problems import Edit, Fix, Problem, Severity, Span
-from .tree import Array, Member, Missing, Node, Object, Path, Scalar, to_data
+from .problems import Fix, Problem, Severity, Span
+from .tree import Array, Member, Missing, Node, Object, Path, Scalar, child, text_of, to_data
 
 _PLACEHOLDER = re.compile(r"<.*>|\{\{.*\}\}|\$\{.*\}", re.DOTALL)
 _TYPE_WORDS = {
@@ -23,8 +24,11 @@ _TYPE_WORDS = {
 }
 
 
-def problem(finding: Finding, tree: Node) -> Problem | None:
-    """The problem that a finding is, or None where the text is not finished there."""
+def problem(finding: Finding, tree: Node, text: str | None = None) -> Problem | None:
+    """The problem that a finding is, or None where the text is not finished there.
+
+    With the JSON text, a missing key whose value is plain to see gets an edit that inserts it.
+    """
     spot = _locate(tree, finding.path)
     if spot is None:
         return None
@@ -32,7 +36,7 @@ def problem(finding: Finding, tree: Node) -> Problem | None:
         case "additionalProperties" | "x-typos":
             return _unknown_key(finding, *spot)
         case "required":
-            return _missing_key(finding, *spot)
+            return _missing_key(finding, *spot, _insertion(finding, tree, spot[1], text))
         case "x-case":
             return _wrong_case(finding, spot[1])
         case "x-discriminator":
@@ -76,13 +80,14 @@ def _unknown_key(finding: Finding, owner: Member | None, node: Node, parent: Nod
     refused = finding.schema.get("x-unknown") == "refused"
     error = refused or (meant is not None and not finding.checked_only)
     block = _block_name(finding, owner, parent)
-    message = f"{_quoted(finding.key)} is not a setting of {block}{_did_you_mean(near)}"
-    if not near and not refused:
-        message += "; Microsoft Olive ignores it."
+    hint = _did_you_mean(near) if near or refused else "; Microsoft Olive ignores it."
+    message = f"{_quoted(finding.key)} is not a setting of {block}{hint}"
     return Problem(member.key.span, Severity.ERROR if error else Severity.WARNING, "unknown-key", message, fixes)
 
 
-def _missing_key(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
+def _missing_key(
+    finding: Finding, owner: Member | None, node: Node, parent: Node | None, fixes: tuple[Fix, ...]
+) -> Problem | None:
     if not isinstance(node, Object) or node.member(finding.key) is not None:
         return None
     kind = node.get("type")
@@ -91,7 +96,24 @@ def _missing_key(finding: Finding, owner: Member | None, node: Node, parent: Nod
     else:
         span = owner.key.span if owner else Span(node.span.start, min(node.span.start + 1, node.span.end))
         what = _block_name(finding, owner, parent)
-    return Problem(span, _severity(finding), "missing-key", f"{what} needs {_quoted(finding.key)}.")
+    return Problem(span, _severity(finding), "missing-key", f"{what} needs {_quoted(finding.key)}.", fixes)
+
+
+_OBVIOUS = {("systems", "type"): "LocalSystem", ("input_model", "type"): "HfModel", ("passes", "precision"): "int4"}
+
+
+def _insertion(finding: Finding, tree: Node, node: Node, text: str | None) -> tuple[Fix, ...]:
+    if text is None or not isinstance(node, Object) or not finding.path:
+        return ()
+    value = _OBVIOUS.get((str(finding.path[0]), finding.key))
+    if finding.key.endswith("data_config"):
+        entries = child(tree, "data_configs")
+        names = [text_of(child(entry, "name")) for entry in entries.items] if isinstance(entries, Array) else []
+        value = names[0] if len(names) == 1 else None
+    if value is None:
+        return ()
+    title = f"Add {_quoted(finding.key)}: {_quoted(value)}"
+    return (Fix(title, insert_member(text, node, finding.key, value)),)
 
 
 def _wrong_case(finding: Finding, node: Node) -> Problem:
@@ -208,11 +230,11 @@ def _shown(value: Any) -> str:
 
 
 def _rename(member: Member, name: str) -> Fix:
-    return Fix(f"Change to {_quoted(name)}", (Edit(member.key.span, json.dumps(name)),))
+    return Fix(f"Change to {_quoted(name)}", rename_key(member, name))
 
 
 def _replace(node: Node, value: str) -> Fix:
-    return Fix(f"Change to {_quoted(value)}", (Edit(node.span, json.dumps(value)),))
+    return Fix(f"Change to {_quoted(value)}", replace_value(node, value))
 
 
 def _locate(tree: Node, path: Path) -> tuple[Member | None, Node, Node | None] | None:

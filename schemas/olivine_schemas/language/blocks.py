@@ -223,7 +223,10 @@ COMPONENTS = ("load_dataset", "pre_process_data", "post_process_data", "dataload
 
 def _data(catalog: Catalog, definitions: Definitions) -> None:
     known = {"huggingface_dataset": raw.properties(LoadDataset, definitions)}
-    known["huggingface_dataset"]["data_files"] = _data_files(known["huggingface_dataset"]["data_files"])
+    loading = known["huggingface_dataset"]
+    loading["data_files"] = loading["data_files"] | {"type": ["string", "array", "object", "null"]}
+    loading["data_files"].pop("$ref")
+    loading["data_dir"] = forms.nullable(catalogued.of_type("path")) | _notes(loading["data_dir"])
     known["text_generation_huggingface_pre_process"] = (
         raw.properties(TextGeneration, definitions) | _generation_extras()
     )
@@ -261,11 +264,6 @@ def _data(catalog: Catalog, definitions: Definitions) -> None:
     definitions["data_config_in_map"] = {key: value for key, value in entry.items() if key != "required"}
 
 
-def _data_files(schema: Schema) -> Schema:
-    described = {key: value for key, value in schema.items() if key != "$ref"}
-    return {**described, "type": ["string", "array", "object", "null"]}
-
-
 def _generation_extras() -> dict[str, Schema]:
     text = forms.nullable(forms.string())
     flag = forms.nullable(forms.boolean())
@@ -284,17 +282,23 @@ def _component(kind: str, facts: Mapping[str, Any], known: Mapping[str, Any], de
     for name, fact in facts.items():
         catalogued_fields = nullable(catalogued.parameters(fact["parameters"]))
         fields = {**catalogued_fields, **known.get(name, {})}
+        if "label_col" in fields:
+            fields["label_cols"] = GONE | {"type": ["array", "string", "null"], "x-renamed-to": "label_col"}
         make = (
             forms.opened if fact["open"] and name not in ("text_generation_huggingface_pre_process",) else forms.closed
         )
-        targets[name] = typed(definitions, kind, name, own, make(fields), into="params")
-        everything |= catalogued_fields if name in _UNTYPED else {}
-        everything |= known.get(name, {})
+        must = [key for key, one in fact["parameters"].items() if one.get("required") and key not in _FILLED_IN]
+        must = must if kind == "load_dataset" else []
+        targets[name] = typed(definitions, kind, name, own, make(fields), must, into="params")
+        everything |= fields if name in _UNTYPED else {}
     typed(definitions, kind, "any", own, forms.opened(everything), into="params")
     free: Schema = {"properties": {**own, "params": forms.nullable(forms.mapping())}}
     definitions[f"{kind}.other"] = free
     definitions[kind] = forms.dispatch(targets, absent=f"{kind}.any", otherwise=f"{kind}.other", description=about)
 
+
+_FILLED_IN = {"model_name", "task", "data_dir"}
+"""Parameters that come from the input model, or that may be empty."""
 
 _UNTYPED = {
     "huggingface_dataset",
@@ -319,6 +323,9 @@ def _evaluators(catalog: Catalog, definitions: Definitions) -> None:
     fields.pop("user_config")
     fields["data_config"] |= {"type": ["string", "object", "null"], "$ref": "#/$defs/data_config_in_map"}
     settings = forms.opened(_metric_settings(), description="Further settings of a metric.")
+    before = {"sub_type": forms.string(), "priority_rank": forms.integer(), "higher_is_better": forms.boolean()}
+    before |= {"goal": forms.block("goal"), "metric_config": forms.mapping()}
+    fields |= {key: forms.nullable(schema) | GONE for key, schema in before.items()}
     targets = {}
     for kind in catalog["metrics"]:
         own = {

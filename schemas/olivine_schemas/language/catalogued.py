@@ -64,8 +64,11 @@ def of_type(words: str, choices: list[Any] | None = None) -> Schema:
     if words.startswith(("list[", "tuple[")):
         inside = _alternatives(words[words.index("[") + 1 : -1], ",")
         return forms.array(of_type(inside[0], choices))
-    if words.startswith("dict["):
-        return forms.mapping(of_type(_alternatives(words[5:-1], ",")[1], choices))
+    if words.startswith("Sequence["):
+        return forms.array()
+    if words.startswith(("dict[", "Mapping[")):
+        inside = _alternatives(words[words.index("[") + 1 : -1], ",")
+        return forms.mapping(of_type(inside[1], choices))
     return dict(_WORDS.get(words, {}))
 
 
