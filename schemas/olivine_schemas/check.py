@@ -13,8 +13,10 @@ from .facts import NO_FACTS, Facts
 from .parser import Parsed, parse
 from .problems import Fix, Problem, Severity, Span
 from .resolve import resolve
-from .tree import Node, Object, walk
+from .tree import Array, Member, Node, Object, walk
 
+_DEPTH = 12
+"""No setting stands deeper in a config."""
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -26,7 +28,7 @@ class Checked:
     tree: Node
     """The text as written."""
     workflow: Object | None
-    """What it means, in canonical form; None for a text that is not an object."""
+    """What it means, in canonical form and without keys that a warning says are unknown; None for no object at all."""
     generation: Generation
     problems: tuple[Problem, ...]
     """In the order of the text, at most one for a span."""
@@ -51,10 +53,11 @@ def check(
     if not isinstance(tree, Object):
         return Checked(text, tree, None, "new", _one_each([*syntax, *structure]))
     resolved = resolve(tree)
-    context = rules.Context(text, tree, resolved.workflow, resolved.generation, facts or NO_FACTS)
+    workflow = _without_unknown(resolved.workflow, structure)
+    context = rules.Context(text, tree, workflow, resolved.generation, facts or NO_FACTS)
     meaning = resolved.problems if yaml else [_removable(problem, text, tree) for problem in resolved.problems]
     found = [*syntax, *_superseded(structure, meaning), *meaning, *rules.run(context)]
-    return Checked(text, tree, resolved.workflow, resolved.generation, _one_each(found))
+    return Checked(text, tree, workflow, resolved.generation, _one_each(found))
 
 
 def _parse_yaml(text: str) -> Parsed:
@@ -77,6 +80,22 @@ def _superseded(structure: Iterable[Problem], known: Iterable[Problem]) -> list[
     """Without what the schema says of keys that have a meaning all the same: old names, settings without effect."""
     spans = {problem.span for problem in known}
     return [problem for problem in structure if problem.span not in spans]
+
+
+def _without_unknown(workflow: Object, structure: Iterable[Problem]) -> Object:
+    """The meaning of a config is that of the settings there are: a run does not meet what is merely warned of."""
+    unknown = {p.span for p in structure if p.code == "unknown-key" and p.severity is Severity.WARNING}
+    pruned = _pruned(workflow, unknown, _DEPTH) if unknown else workflow
+    return pruned if isinstance(pruned, Object) else workflow
+
+
+def _pruned(node: Node, keys: set[Span], depth: int) -> Node:
+    if isinstance(node, Object) and depth:
+        kept = (member for member in node.members if member.key.span not in keys)
+        return Object(node.span, [Member(m.key, _pruned(m.value, keys, depth - 1), m.colon) for m in kept])
+    if isinstance(node, Array) and depth:
+        return Array(node.span, [_pruned(item, keys, depth - 1) for item in node.items])
+    return node
 
 
 def _removable(problem: Problem, text: str, tree: Object) -> Problem:

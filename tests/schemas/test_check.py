@@ -65,6 +65,12 @@ def test_a_setting_without_effect_is_a_warning_that_offers_to_remove_it() -> Non
     assert repaired["passes"]["a"] == {"type": "LoRA", "train_data_config": "d"}
 
 
+def test_an_unknown_setting_that_is_only_warned_of_does_not_reach_the_run() -> None:
+    text = with_model('"passes": {"a": {"type": "ModelBuilder", "precision": "int4", "save_as_external_data": true}}')
+    assert findings(text) == [("warning", "unknown-key", '"save_as_external_data"')]
+    assert to_data(check(text).workflow)["passes"]["a"][0]["config"] == {"precision": "int4"}
+
+
 def test_old_names_are_hints_and_never_unknown_keys() -> None:
     text = (FIXTURES / "moods-2024.json").read_text()
     assert {(severity, code) for severity, code, _ in findings(text) if code.startswith("old-")} == {
