@@ -30,6 +30,7 @@ _COLON_AHEAD = re.compile(rf",{_WS}:")
 _LIST_AHEAD = re.compile(rf"{_STRING}{_WS}[,\]]|\{{")
 _WORD_KEY_AHEAD = re.compile(r'[^\s"{}\[\],:]+[ \t]*:')
 _GLUED_KEY_AHEAD = re.compile(rf'[^\s"{{}}\[\],:]+{_STRING}{_WS}:')
+_ELEMENT_AHEAD = re.compile(rf"""[}}\]]{_WS}["'{{\[0-9tfn-]""")
 _MORE_AHEAD = re.compile(rf'[}}\]]{_WS}[,"]')
 _NEXT_LINE = re.compile(r"[}\]][ \t]*,?[ \t]*(?:[\r\n]+([ \t]*))+(?=[^ \t\r\n])")
 _BESIDE_BRACKETS = re.compile(rf"{_STRING}?|//[^\r\n]*|/\*.{{0,500}}?\*/", re.DOTALL)
@@ -389,8 +390,14 @@ class _Reader:
         self.at += 1
         gap, indent = self.at, self.indent
         char = self._skip()
-        while char == ":" or (char == "," and _VALUE_AHEAD.match(text, self.at)):
-            self._stray(self.at + 1, f"There is a {'colon' if char == ':' else 'comma'} too many here")
+        while char and (
+            char == ":"
+            or (char == "," and _VALUE_AHEAD.match(text, self.at))
+            or (char in "}]" and _ELEMENT_AHEAD.match(text, self.at) and self._is_surplus(char))
+        ):
+            if char in "}]":
+                self._settle(_PAIRS[char], +1)
+            self._stray(self.at + 1, f"There is a {char} too many here")
             char = self._skip()
         deeper = not self.line_start or self.indent > indent or not self.by_indent
         if char == '"' and deeper and _PAIR_AHEAD.match(text, self.at) and self._balance("{") < 0:
@@ -462,7 +469,7 @@ class _Reader:
     def _closing_bracket(self, char: str) -> None:
         opening = _PAIRS[char]
         matches = isinstance(self.stack[-1], Object) is (char == "}")
-        if self.by_indent and self._closes_early():
+        if self._is_surplus(char) or (self.by_indent and self._closes_early()):
             self._settle(opening, +1)
             self._stray(self.at + 1, f"There is a {char} too many here")
         elif not matches:
@@ -560,6 +567,12 @@ class _Reader:
         if not self.line_start or len(self.stack) == 1 or char == ",":
             return False
         return self.indent < self.indents[-1] if char in "}]" else self.indent <= self.indents[-1]
+
+    def _is_surplus(self, char: str) -> bool:
+        """Whether this closing bracket is one too many: so says the whole text, and the comma around it."""
+        after_comma = self.wants_element and self.comma >= 0
+        odd = after_comma or _ELEMENT_AHEAD.match(self.text, self.at) is not None
+        return odd and self._balance(_PAIRS[char]) < 0
 
     def _closes_early(self) -> bool:
         """Whether the lines after this bracket are indented as if they were still inside its container."""

@@ -23,6 +23,7 @@ _LOST_KEY_END = re.compile(r'"([^":{}\[\],\r\n]{0,200}?)[ \t]*:')
 _LOST_ITEM_END = re.compile(r"[ \t}\]]*,[ \t]*\Z")
 _LOST_LINE_END = re.compile(r"(?:\\\")?[ \t,]*(?:[ \t}\],]*)\Z")
 _EXTRA_QUOTE = re.compile(r'[^"{}\[\],:\r\n]{0,200}"' + ENDS)
+_SECOND_LINE = re.compile(r'(?:\r\n|\n|\r)[^"\\\r\n]{0,1000}"' + ENDS)
 _LOST_KEY_START = re.compile(r'[^"{}\[\],:\r\n]{1,200}"' + ENDS)
 _LOST_VALUE_START = re.compile(r'[^"\[\]{}\r\n]{1,1000}"' + ENDS)
 _SINGLE_QUOTED = re.compile(r"'((?:[^'\\\r\n]|\\[^\r\n])*)'" + ENDS)
@@ -86,10 +87,18 @@ def _string(text: str, at: int, as_key: bool) -> tuple[Scalar, list[Problem]]:
         if key:
             return _unclosed(at, key.end(1), key[1])
     if not match[2]:
+        second = _SECOND_LINE.match(text, end)
+        if second:
+            return _decoded(text, at, second.end())
         return _unclosed(at, *_cut(at, text[at + 1 : end], _LOST_LINE_END))
     if _LOST_ITEM_END.search(match[1]):
         return _unclosed(at, *_cut(at, match[1], _LOST_ITEM_END))
     extra = _EXTRA_QUOTE.match(text, end)
+    if extra and match[1].isspace():
+        problem = error(
+            at, at + 1, "unexpected-text", 'There is a " too many here', replace("Remove it", at, at + 1, "")
+        )
+        return Scalar(Span(end - 1, extra.end()), text[end : extra.end() - 1]), [problem]
     if extra:
         raw = text[at + 1 : extra.end() - 1]
         value = raw.strip('"') if raw[:1] == '"' or raw[-1:] == '"' else raw
