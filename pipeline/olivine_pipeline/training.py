@@ -16,12 +16,8 @@ from olivine_schemas.language.training import passed_through
 from . import data
 from .errors import Cancelled, RunError
 from .loader import load_base, load_tokenizer, prepare_threads
-from .passes.base import Job
+from .passes.base import TRAINING_RECORD, Job
 from .trainer import CheckpointedTrainer, Losses
-
-TRAINING_RECORD = "training.json"
-"""File beside an adapter: its loss curve, steps and rows."""
-
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -33,7 +29,7 @@ class TrainingData:
 
 def train(job: Job, quantization: dict[str, Any] | None) -> dict[str, Any]:
     """Train an adapter and save it to `job.out`; returns steps, rows and the last loss."""
-    from transformers import set_seed
+    from transformers import PrinterCallback, set_seed
 
     parameters: LoRAParameters = job.parameters
     prepare_threads()
@@ -58,6 +54,7 @@ def train(job: Job, quantization: dict[str, Any] | None) -> dict[str, Any]:
         processing_class=tokenizer,
         callbacks=_early_stopping(parameters),
     )
+    trainer.remove_callback(PrinterCallback)
     _fit(trainer, losses, parameters.training_args.model_extra or {})
     _save_adapter(trainer.accelerator.unwrap_model(trainer.model), job)
     record = {"steps": trainer.state.global_step, "rows": len(rows.train), "loss": losses.last}

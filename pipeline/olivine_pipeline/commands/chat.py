@@ -18,7 +18,7 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Talker:
-    """A loaded model: `answer` streams the text after a prompt, `template` makes a prompt of a conversation if it can."""
+    """A loaded model: `answer` streams what follows a prompt, `template` makes a prompt of a conversation if it can."""
 
     name: str
     answer: Callable[[str], Iterator[str]]

@@ -63,7 +63,6 @@ def check_file(path: Path) -> findings.Checked:
 def problems_of(path: Path, text: str) -> tuple[Problem, ...]:
     """What is wrong with a config's text, judged from where it lies."""
     from olivine_schemas.check import check
-
     from olivine_schemas.disk_facts import DiskFacts
 
     return tuple(
@@ -80,7 +79,7 @@ def extra_passes() -> dict[str, Any]:
     ]
     if not theirs:
         return {}
-    from olivine_schemas.schema import parameter_schema
+    from olivine_schemas.language.raw import parameter_schema
 
     return {point.name: parameter_schema(point.load().parameters) for point in theirs}
 

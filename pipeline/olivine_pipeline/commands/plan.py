@@ -17,7 +17,12 @@ DEFAULT_CONFIG = Path("olive-config.json")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "config", nargs="?", type=Path, default=DEFAULT_CONFIG, metavar="CONFIG", help=f"default: {DEFAULT_CONFIG}"
+        "config",
+        nargs="?",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="CONFIG",
+        help=f"config to plan (default: {DEFAULT_CONFIG})",
     )
     parser.add_argument("--up-to", metavar="PASS", help="plan up to this pass")
 

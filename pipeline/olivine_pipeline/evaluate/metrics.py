@@ -145,7 +145,7 @@ class _Question:
 
     A sum only falls with each further token, so the search ends when the highest sum is that of a whole label. One
     forward pass scores the leading label whole and as much of the others as begins alike. It starts with the right
-    label: a model that answers rightly then needs one pass a prompt. Which label it starts with does not change the answer.
+    label: a model that answers rightly then needs one pass a prompt. The start does not change the answer.
     """
 
     def __init__(self, prefix: Tokens, rests: Sequence[Tokens], right: int) -> None:

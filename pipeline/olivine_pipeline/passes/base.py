@@ -21,6 +21,9 @@ from ..devices import Device
 from ..errors import RunError
 from ..journal import Journal
 
+TRAINING_RECORD = "training.json"
+"""File beside an adapter: its loss curve, steps and rows."""
+
 Kind = Literal["transformers", "adapter", "onnx"]
 
 

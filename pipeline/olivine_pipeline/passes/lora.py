@@ -29,9 +29,8 @@ def _settle(parameters: LoRAParameters, site: Site, model: ModelRef) -> Settled:
             notes.append(f"{site.device.name} does not compute in {wanted}; {name} is {usable} here.")
     arguments = parameters.training_args
     if site.device.kind != "cuda" and arguments.optim and arguments.optim.startswith("paged_"):
+        # The same optimizer: paging moves its state between GPU and CPU memory, and here there is one memory.
         changes["training_args"] = arguments.model_copy(update={"optim": "adamw_torch"})
-        if "optim" in arguments.model_fields_set:
-            notes.append(f"{arguments.optim} needs a CUDA device; the optimizer is adamw_torch here.")
     return Settled(parameters.model_copy(update=changes), tuple(notes))
 
 

@@ -1,0 +1,281 @@
+"""What a config will do: its passes with their keys, and which results are there already. Nothing is loaded or started."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from olivine_schemas.check import Checked, check
+from olivine_schemas.disk_facts import DiskFacts
+from olivine_schemas.language.data import DataConfig
+from olivine_schemas.language.models import ModelConfig, ResourcePath
+from olivine_schemas.language.passes import PARAMETERS, Pass
+from olivine_schemas.language.systems import System
+from olivine_schemas.language.workflow import Workflow
+from olivine_schemas.lines import LineIndex
+from olivine_schemas.problems import Problem, Severity
+from olivine_schemas.runs import Location
+from olivine_schemas.tree import Path as TreePath
+from olivine_schemas.tree import child, to_data
+from pydantic import ValidationError
+
+from . import data, documents
+from .devices import Device, training_device
+from .digests import digest_of
+from .errors import ConfigRefused, RunError
+from .passes.base import ModelRef, PassType, Settled, Site, pass_types
+from .store import Entry, Store
+
+FORMAT = 1
+"""Part of every key; raised when the layout of artifacts changes."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked config file and its typed meaning."""
+
+    path: Path
+    checked: Checked
+    workflow: Workflow
+
+    @property
+    def folder(self) -> Path:
+        """Relative paths of the config are relative to this folder."""
+        return self.path.parent
+
+    def location(self, *path: str | int) -> Location | None:
+        """Where the value at a path of the canonical workflow stands in the file; the nearest one above it where it is a default."""
+        node = None
+        for length in range(len(path), -1, -1):
+            if (node := child(self.checked.workflow, *path[:length])) is not None:
+                break
+        return self.location_at(node.span.start) if node else None
+
+    def location_at(self, offset: int) -> Location:
+        """The place of an offset into the config's text."""
+        line, column = LineIndex(self.checked.text).position(offset)
+        return Location(str(self.path), line + 1, column + 1)
+
+    def refuse(self, code: str, message: str, *path: str | int) -> NoReturn:
+        """Refuse the config for what stands at a path of the canonical workflow."""
+        node = self.checked.workflow
+        for length in range(len(path), 0, -1):
+            if (found := child(self.checked.workflow, *path[:length])) is not None:
+                node = found
+                break
+        assert node is not None
+        raise ConfigRefused(str(self.path), self.checked.text, (Problem(node.span, Severity.ERROR, code, message),))
+
+
+@dataclass(frozen=True)
+class PlannedPass:
+    """A pass that will run: `model` is what it takes, `result` what it makes, `entry` the finished result if there is one."""
+
+    name: str
+    type: PassType
+    settled: Settled
+    site: Site
+    model: ModelRef
+    result: ModelRef
+    entry: Entry | None
+    place: TreePath
+
+    @property
+    def key(self) -> str:
+        return self.result.key
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A config's passes in the order they run, from its input model."""
+
+    config: Config
+    model: ModelRef
+    passes: list[PlannedPass]
+    store: Store
+    site: Site
+
+    @property
+    def workflow(self) -> Workflow:
+        return self.config.workflow
+
+
+def load_config(path: Path) -> Config:
+    """Check a config file; `ConfigRefused` where it has errors, `RunError` where it cannot be read."""
+    text = documents.read_config(path).removeprefix(documents.BOM)
+    path = path.absolute()
+    checked = check(text, DiskFacts(path.parent), yaml=documents.is_yaml(path), extra_passes=_extra_passes())
+    if checked.errors or checked.workflow is None:
+        raise ConfigRefused(str(path), text, checked.problems)
+    try:
+        return Config(path, checked, Workflow.model_validate(to_data(checked.workflow)))
+    except ValidationError as error:
+        _refuse_invalid(Config(path, checked, Workflow.model_construct()), error, ())
+
+
+def plan(path: Path, *, up_to: str | None = None, force: bool = False) -> Plan:
+    """Plan the config at `path`, up to and with the pass `up_to`; `force` takes no result from the cache."""
+    config = load_config(path)
+    workflow = config.workflow
+    if workflow.engine.search_strategy:
+        config.refuse("search-not-supported", _SEARCH, "engine", "search_strategy")
+    if up_to is not None and up_to not in workflow.passes:
+        names = ", ".join(workflow.passes) or "none"
+        raise RunError("unknown-pass-name", f'There is no pass "{up_to}" in this config; its passes: {names}.')
+    store = Store(config.folder / workflow.engine.cache_dir[0])
+    engine_site = _site(config, workflow.engine.host, workflow.engine.target, ("engine", "host"))
+    model = first = _input_model(config, store)
+    passes = []
+    for name, entries in workflow.passes.items():
+        planned = _plan_pass(config, name, entries, engine_site, model, store)
+        if force or workflow.engine.clean_cache or entries[0].clean_run_cache:
+            planned = replace(planned, entry=None)
+        passes.append(planned)
+        model = planned.result
+        if name == up_to:
+            break
+    store.digests.save()
+    return Plan(config, first, passes, store, engine_site)
+
+
+_SEARCH = "Olivine runs the passes as written and does not search among alternatives. Set search_strategy to false."
+
+
+def _plan_pass(config: Config, name: str, entries: list[Pass], site: Site, model: ModelRef, store: Store) -> PlannedPass:
+    place: TreePath = ("passes", name, 0)
+    if len(entries) > 1:
+        config.refuse("search-not-supported", f'The pass "{name}" has several alternatives. {_SEARCH}', "passes", name, 1)
+    entry = entries[0]
+    pass_type = pass_types().get(entry.type)
+    if pass_type is None:
+        runnable = ", ".join(sorted(pass_types()))
+        message = f"Olivine checks {entry.type} but does not run it. The passes it runs: {runnable}."
+        config.refuse("pass-not-run", message, *place, "type")
+    if model.kind not in pass_type.accepts:
+        config.refuse("pass-order", _order_message(pass_type, model), *place, "type")
+    try:
+        parameters = pass_type.parameters.model_validate(entry.config)
+    except ValidationError as error:
+        _refuse_invalid(config, error, (*place, "config"))
+    if entry.host is not None:
+        site = _site(config, entry.host, config.workflow.engine.target, (*place, "host"))
+    try:
+        settled = pass_type.settle(parameters, site, model)
+        key = _key(config, pass_type, settled.parameters, site, model, store)
+    except RunError as error:
+        config.refuse(error.code, f"{error.message} {error.hint}".strip(), *place, "config")
+    result = ModelRef(pass_type.yields, str(store.artifacts / key), key, model, pass_type.settings(settled.parameters))
+    return PlannedPass(name, pass_type, settled, site, model, result, store.get(key), place)
+
+
+def _order_message(pass_type: PassType, model: ModelRef) -> str:
+    has = {"transformers": "a full model", "adapter": "a model with a separate adapter", "onnx": "an ONNX model"}[model.kind]
+    wants = " or ".join(
+        {"transformers": "a full model", "adapter": "an adapter", "onnx": "an ONNX model"}[kind] for kind in sorted(pass_type.accepts)
+    )
+    if model.kind == "adapter" and "transformers" in pass_type.accepts:
+        return f"{pass_type.name} works on {wants}, and here it gets {has}: put a MergeAdapterWeights pass before it."
+    return f"{pass_type.name} works on {wants}, and here it gets {has}."
+
+
+def _key(config: Config, pass_type: PassType, parameters: Any, site: Site, model: ModelRef, store: Store) -> str:
+    """What a result is made from: the pass and its settled parameters, the input, the bytes of the data, versions that matter."""
+    sources = [_data_key(config, name, store) for name in pass_type.data_configs(parameters)]
+    return digest_of(
+        {
+            "format": FORMAT,
+            "pass": [pass_type.name, pass_type.revision],
+            "parameters": parameters.model_dump(mode="json"),
+            "model": model.key,
+            "data": sources,
+            "device": site.device.kind,
+            "versions": {name: _version(name) for name in pass_type.packages},
+        }
+    )
+
+
+def _data_key(config: Config, name: str, store: Store) -> dict[str, Any]:
+    source = config.workflow.data_config(name)
+    return {"config": source.model_dump(mode="json", exclude={"name"}), "files": data_digests(source, config.folder, store)}
+
+
+def data_digests(source: DataConfig, folder: Path, store: Store) -> dict[str, str]:
+    """Content hashes of the local files and scripts that a data config reads."""
+    return store.digests.files(data.fingerprint_files(source, folder), folder)
+
+
+def _input_model(config: Config, store: Store) -> ModelRef:
+    model = config.workflow.input_model
+    if model.type != "HfModel":
+        message = f"Olivine checks {model.type} but does not run it; it starts from a HfModel (or PyTorchModel with hf_config)."
+        config.refuse("model-not-run", message, "input_model", "type")
+    try:
+        typed = ModelConfig.model_validate(model.config)
+    except ValidationError as error:
+        _refuse_invalid(config, error, ("input_model", "config"))
+    location = typed.model_path
+    if isinstance(location, ResourcePath):
+        location = location.config.get("path") or location.config.get("name") if not location.type.startswith("azureml") else None
+    if not location:
+        config.refuse("model-not-run", "Olivine cannot fetch this model here; name a local folder or a hub model.", "input_model", "config")
+    folder = config.folder / location
+    load_kwargs = typed.load_kwargs.model_dump(mode="json", exclude_none=True)
+    content: Any = store.digests.folder(folder) if folder.is_dir() else {"hub": location}
+    key = digest_of({"format": FORMAT, "model": content, "load_kwargs": load_kwargs})
+    ref = ModelRef("transformers", str(folder) if folder.is_dir() else location, key, None, {"load_kwargs": load_kwargs})
+    if typed.adapter_path is None:
+        return ref
+    adapter = config.folder / typed.adapter_path
+    return ModelRef("adapter", str(adapter), digest_of([key, store.digests.folder(adapter)]), ref)
+
+
+def _site(config: Config, host: str | System | None, target: str | System | None, place: TreePath) -> Site:
+    host_system = config.workflow.system(host)
+    target_system = config.workflow.system(target) if target is not None else host_system
+    if host_system.type != "LocalSystem":
+        message = f"Olivine runs passes on this machine; it does not run them on a system of type {host_system.type} yet."
+        config.refuse("system-not-run", message, *place)
+    device = training_device(host_system.device)
+    if device is None:
+        here: Device | None = training_device("cpu")
+        message = (
+            f'The host asks for the device "{host_system.device}", which this machine does not have; it has {here.name if here else "none"}. '
+            "Run this config where the device is, or change the accelerator's device to cpu."
+        )
+        config.refuse("device-not-here", message, *place)
+    return Site(host_system, target_system, device, config.folder)
+
+
+def _refuse_invalid(config: Config, error: ValidationError, place: TreePath) -> NoReturn:
+    """What the checks let through and the typed models do not accept: still a refusal with its place, never a traceback."""
+    first = error.errors()[0]
+    config.refuse("invalid-value", f"{'.'.join(map(str, first['loc']))}: {first['msg']}", *place, *first["loc"])
+
+
+def _extra_passes() -> dict[str, Any]:
+    """JSON schemas of the parameters of other packages' passes, by pass type."""
+    from_elsewhere = {name: t.parameters for name, t in pass_types().items() if name not in PARAMETERS}
+    if not from_elsewhere:
+        return {}
+    from olivine_schemas.language.generate import parameter_schema
+
+    return {name: parameter_schema(parameters) for name, parameters in from_elsewhere.items()}
+
+
+_PACKAGES = ("olivine", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "datasets", "onnxruntime", "onnxruntime-genai")
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that a run's result depends on, and of Python."""
+    found = {name: _version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **{name: number for name, number in found.items() if number}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

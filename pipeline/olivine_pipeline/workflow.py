@@ -1,0 +1,178 @@
+"""Running a plan: every pass whose result is not there yet, a measurement of every stage, and the results in `output_dir`."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from olivine_schemas.runs import PassInfo, RunState
+from olivine_schemas.tree import to_data
+
+from . import report
+from .cancel import Cancel
+from .errors import RunError
+from .journal import Journal
+from .passes.base import TRAINING_RECORD, Job
+from .plan import Plan, PlannedPass, installed_versions, plan
+from .publish import publish
+from .report import LossPoint, PassRecord, RunReport, SampleAnswers
+from .stages import Measured, Measurements, Stage, stages_of
+from .store import Entry
+
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A pass of this run: its artifact, how long it took, and whether it was there already."""
+
+    planned: PlannedPass
+    entry: Entry
+    seconds: float
+    cached: bool
+
+
+def run(config: Path, journal: Journal, *, cancel: Cancel, up_to: str | None = None, force: bool = False) -> RunReport:
+    """Do what a config says. `ConfigRefused`, `RunError` and `Cancelled` say how it ended otherwise; finished passes stay."""
+    started = time.time()
+    planned = plan(config, up_to=up_to, force=force)
+    if planned.workflow.engine.clean_cache:
+        for step in planned.passes:
+            planned.store.discard(step.key)
+    infos = [PassInfo(step.name, step.type.name) for step in planned.passes]
+    journal.run_started(str(planned.config.path), infos, planned.site.device.name, installed_versions())
+    _tell_findings(planned, journal)
+    measurements = Measurements(planned, journal, cancel)
+    stages = stages_of(planned)
+    measured: dict[str, Measured] = {}
+    finished: list[Finished] = []
+    for index, step in enumerate(planned.passes, 1):
+        finished.append(_run_pass(planned, step, index, journal, cancel))
+        made = {planned.model.key, *(f.planned.key for f in finished)}
+        for stage in stages:
+            if stage.model.key in made and stage.name not in measured:
+                measured[stage.name] = _measure(measurements, stage, finished[-1], planned)
+        measurements.release()
+    for stage in stages:
+        if stage.name not in measured:
+            measured[stage.name] = measurements.measure(stage)
+    result = _report(planned, finished, stages, measured, started)
+    output = _publish(planned, finished, result, journal)
+    planned.store.digests.save()
+    journal.finished(RunState.SUCCEEDED, time.time() - started, str(output))
+    return result
+
+
+def _tell_findings(planned: Plan, journal: Journal) -> None:
+    """What the checks found and the run goes on in spite of."""
+    for problem in planned.config.checked.problems:
+        if problem.severity.value == "warning":
+            journal.warn(problem.code, problem.message, planned.config.location_at(problem.span.start))
+    for step in planned.passes:
+        for note in step.settled.notes:
+            journal.warn("settled", note, planned.config.location(*step.place, "config"))
+
+
+def _run_pass(planned: Plan, step: PlannedPass, index: int, journal: Journal, cancel: Cancel) -> Finished:
+    """One pass, or its result from the cache: also from another run that makes it at this moment."""
+    of = len(planned.passes)
+    if step.entry:
+        journal.pass_skipped(step.name, step.type.name, index, of, step.key)
+        return Finished(step, step.entry, 0.0, True)
+    cancel.check()
+    journal.pass_started(step.name, step.type.name, index, of)
+    started = time.monotonic()
+
+    def wait() -> None:
+        cancel.check()
+        journal.progress("waiting for another run that makes the same", 0, 0, "run")
+
+    with planned.store.lock(step.key, wait):
+        entry = _made_meanwhile(planned, step, started) or _make(planned, step, journal, cancel)
+    seconds = time.monotonic() - started
+    journal.pass_finished(step.name, step.type.name, index, of, seconds, step.key)
+    return Finished(step, entry, seconds, False)
+
+
+def _made_meanwhile(planned: Plan, step: PlannedPass, started: float) -> Entry | None:
+    """What another run made of the same while this one waited for the lock."""
+    entry = planned.store.get(step.key)
+    return entry if entry and time.monotonic() - started > 0.5 else None
+
+
+def _make(planned: Plan, step: PlannedPass, journal: Journal, cancel: Cancel) -> Entry:
+    if planned.config.workflow.passes[step.name][0].clean_run_cache:
+        planned.store.discard(step.key)
+    record: dict[str, Any] = {"pass": step.type.name, "name": step.name, "model": step.model.key}
+
+    def fill(folder: Path) -> None:
+        work = planned.store.work_folder(step.key)
+        job = Job(step.settled.parameters, step.model, planned.workflow, step.site, folder, work, journal, cancel)
+        record["result"] = step.type.run(job)
+
+    try:
+        return planned.store.commit(step.key, record, fill)
+    except RunError as error:
+        if error.location is None:
+            error.location = planned.config.location(*step.place, "type")
+        raise
+    except OSError as error:
+        if error.errno == 28:
+            raise RunError("disk-full", f"The disk that holds {planned.store.folder} is full.", "Free space, or run: olivine clean") from error
+        raise
+
+
+def _measure(measurements: Measurements, stage: Stage, finished: Finished, planned: Plan) -> Measured:
+    """Measure a stage. A model that does not run fails its pass, and is not found in the cache the next time."""
+    try:
+        return measurements.measure(stage)
+    except RunError as error:
+        if stage.model == finished.planned.result:
+            planned.store.discard(finished.planned.key)
+        raise RunError(error.code, error.message, error.hint, planned.config.location(*finished.planned.place, "type")) from error
+
+
+def _report(planned: Plan, finished: list[Finished], stages: list[Stage], measured: dict[str, Measured], started: float) -> RunReport:
+    training = _training_record(finished)
+    answers: dict[tuple[str, str], dict[str, str]] = {}
+    for stage in stages:
+        for answer in measured[stage.name].answers:
+            answers.setdefault((answer.prompt, answer.expected), {})[stage.name] = answer.text
+    return RunReport(
+        stages=[report.Stage(stage.name, measured[stage.name].metrics) for stage in stages],
+        config=to_data(planned.config.checked.workflow),
+        started=datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
+        seconds=time.time() - started,
+        passes=[PassRecord(f.planned.name, f.planned.type.name, f.seconds, f.cached, f.planned.key) for f in finished],
+        losses=[LossPoint(**point) for point in training.get("losses", [])],
+        eval_losses=[LossPoint(**point) for point in training.get("eval_losses", [])],
+        samples=[SampleAnswers(prompt, expected, texts) for (prompt, expected), texts in answers.items()],
+        versions=installed_versions(),
+    )
+
+
+def _training_record(finished: list[Finished]) -> dict[str, Any]:
+    for step in finished:
+        with suppress(OSError, ValueError):
+            return dict(json.loads((step.entry.path / TRAINING_RECORD).read_text()))
+    return {}
+
+
+def _publish(planned: Plan, finished: list[Finished], result: RunReport, journal: Journal) -> Path:
+    """Put the adapter and the last model into `output_dir`, each with its card, and the report beside them."""
+    folder = planned.config.folder
+    output = folder / planned.workflow.engine.output_dir
+    results: dict[str, Entry] = {}
+    if not planned.workflow.engine.no_artifacts:
+        for step in finished:
+            results["adapter" if step.planned.type.yields == "adapter" else "model"] = step.entry
+    publish(planned.store, output, results)
+    for name, entry in results.items():
+        report.write_model_card(output / name, result, folder)
+        journal.artifact(name, entry.record["pass"], output / name, entry.size_bytes)
+    report.write_report(output, result, folder)
+    return output
