@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from olivine_pipeline.commands.check import compatible_edits
+from olivine_pipeline.manual import MANUAL, manual
 from olivine_schemas.problems import Edit, Fix, Span
 
 SOUND = {
@@ -73,6 +74,10 @@ def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     done = olivine(command, "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"usage: olivine {command}" in done.stdout
+
+
+def test_the_manual_is_current() -> None:
+    assert MANUAL.read_text(encoding="utf-8") == manual()
 
 
 def test_a_mistyped_command_gets_the_near_one(tmp_path: Path) -> None:
@@ -148,6 +153,27 @@ def test_strict_refuses_warnings_too(folder: Path) -> None:
     spoilt(folder, '"train_data_config"', f'{training} "train_data_config"')
     assert olivine("check", "olive-config.json", cwd=folder).returncode == 0
     assert olivine("check", "olive-config.json", "--strict", cwd=folder).returncode == 2
+
+
+def test_the_settings_of_a_pass_from_another_package_are_checked(folder: Path) -> None:
+    theirs = folder / "theirs"
+    (theirs / "theirs-1.0.dist-info").mkdir(parents=True)
+    (theirs / "theirs-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (theirs / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[olivine.passes]\nTheirs = theirs:THEIRS\n")
+    (theirs / "theirs.py").write_text(
+        "from olivine_schemas.language.passes import PassParameters\n"
+        "from olivine_pipeline.passes.base import PassType\n"
+        "class Parameters(PassParameters):\n"
+        "    strength: int = 1\n"
+        "THEIRS = PassType('Theirs', Parameters, frozenset({'transformers'}), 'transformers', lambda job: {})\n"
+    )
+    config = {"input_model": SOUND["input_model"], "passes": {"p": {"type": "Theirs", "strength": "high"}}}
+    (folder / "olive-config.json").write_text(json.dumps(config))
+    unknown = olivine("check", "olive-config.json", cwd=folder)
+    assert "Theirs" in unknown.stdout.splitlines()[0] and unknown.returncode == 2
+    known = olivine("check", "olive-config.json", cwd=folder, environment={"PYTHONPATH": str(theirs)})
+    assert known.returncode == 2
+    assert "high" in known.stdout.splitlines()[1] and "Theirs" not in known.stdout.splitlines()[0]
 
 
 @pytest.mark.parametrize(
