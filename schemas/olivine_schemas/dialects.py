@@ -26,7 +26,8 @@ RENAMED: dict[str, dict[str, str]] = {
         "per_gpu_train_batch_size": "per_device_train_batch_size",
         "per_gpu_eval_batch_size": "per_device_eval_batch_size",
     },
-    "search_strategy": {"search_algorithm": "sampler", "num_samples": "max_samples"},
+    "search_strategy": {"search_algorithm": "sampler", "search_algorithm_config": "sampler_config"},
+    "sampler_config": {"num_samples": "max_samples"},
 }
 """Keys by block: old name to today's, where the value stays what it is (or is in `RENAMED_VALUES`)."""
 
@@ -86,17 +87,17 @@ IGNORED: dict[str, dict[str, str]] = {
 }
 """Keys by block that Olivine does not follow, with the reason a person is told. What asks for nothing goes quietly."""
 
+FINE_TUNING = frozenset({"LoRA", "QLoRA", "LoftQ", "DoRA", "LoHa", "LoKr"})
+"""Passes that train an adapter and so share `lora_r` and `training_args`."""
+
 PASS_TYPES = {
-    **{name.lower(): name for name in ("LoRA", "QLoRA", "LoftQ", "DoRA", "MergeAdapterWeights", "ModelBuilder")},
+    **{name.lower(): name for name in (*FINE_TUNING, "MergeAdapterWeights", "ModelBuilder")},
     "ortperftuning": "OrtSessionParamsTuning",
     "onnxmodeloptimizer": "OnnxPeepholeOptimizer",
     "quarkquantizationvitisai": "QuarkQuantization",
     "ryzengeneratemodelllm": "VitisGenerateModelLLM",
 }
 """Pass types by lower-case name, old names included; other types are taken as written."""
-
-FINE_TUNING = frozenset({"LoRA", "QLoRA", "LoftQ", "DoRA"})
-"""Passes that train an adapter and so share `lora_r` and `training_args`."""
 
 MODEL_TYPES = {
     name.lower(): name

@@ -11,8 +11,6 @@ from .evaluators import resolve_evaluator
 from .passes import in_flow
 from .systems import give_providers, resolve_system
 
-_CACHE = frozenset({"cache_dir", "clean_cache", "clean_evaluation_cache"})
-
 
 def resolve_engine(settings: Members, problems: list[Problem]) -> Members:
     """Engine settings in today's form; pass_flows and execution_providers are left for `settle`."""
@@ -30,9 +28,9 @@ def _search(node: Node, problems: list[Problem]) -> Node:
     """Search settings side by side, whatever block they stood in."""
     if not isinstance(node, Object):
         return node
-    _, first = collected(node, frozenset(), "search_algorithm_config", problems)
-    settings = merged(first, given(first.pop("sampler_config").value), problems) if "sampler_config" in first else first
-    return built(rename(settings, RENAMED["search_strategy"], problems), node.span)
+    today = built(rename(given(node), RENAMED["search_strategy"], problems), node.span)
+    _, settings = collected(today, frozenset(), "sampler_config", problems)
+    return built(rename(settings, RENAMED["sampler_config"], problems), node.span)
 
 
 _RESOLVERS = {
