@@ -30,6 +30,10 @@ _COLON_AHEAD = re.compile(rf",{_WS}:")
 _LIST_AHEAD = re.compile(rf"{_STRING}{_WS}[,\]]|\{{")
 _WORD_KEY_AHEAD = re.compile(r'[^\s"{}\[\],:]+[ \t]*:')
 _GLUED_KEY_AHEAD = re.compile(rf'[^\s"{{}}\[\],:]+{_STRING}{_WS}:')
+_COLON_KEY_AHEAD = re.compile(rf":{_WS}{_STRING}{_WS}:")
+_LONE_WORD = re.compile(rf"[^\s\"{{}}\[\],:]+(?<!'){_WS}(?:[,}}\]]|\Z)|'{_WS}[,}}\]]")
+_STRAY_BEFORE_COLON = re.compile(r'[^\s"{}\[\],:]+(?=[ \t]*:)')
+_STRAY_BEFORE_VALUE = re.compile(r'[\\/](?=[ \t]*["{\[0-9tfn-])')
 _ELEMENT_AHEAD = re.compile(rf"""[}}\]]{_WS}["'{{\[0-9tfn-]""")
 _MORE_AHEAD = re.compile(rf'[}}\]]{_WS}[,"]')
 _NEXT_LINE = re.compile(r"[}\]][ \t]*,?[ \t]*(?:[\r\n]+([ \t]*))+(?=[^ \t\r\n])")
@@ -296,8 +300,11 @@ class _Reader:
                 self._stray(node.span.end, "A comma or a closing bracket belongs here")
             self.at = node.span.end
             return False
-        if char == "{" and isinstance(self.stack[-1], Object) and self._balance("{") > 0:
+        in_object = isinstance(self.stack[-1], Object)
+        if in_object and char in "{[" and self._balance(char) > 0:
             return True
+        if (in_object or char not in "-0123456789") and _LONE_WORD.match(text, at):
+            return True  # it is reported as a word without quotes
         end = self._last_end()
         if self.damaged < end:
             fix = replace("Insert a comma", end, end, ",")
@@ -341,6 +348,9 @@ class _Reader:
         if char in "{[":
             self._bracket_for_key(char)
             return
+        if char == ":" and _COLON_KEY_AHEAD.match(text, start):
+            self._stray(start + 1, "There is a colon too many here")
+            return
         if char == ":":
             self._report(start, start + 1, "unexpected-text", "A key belongs before this colon")
             self._member_value(Member(Scalar(Span(start, start), ""), Missing(Span(start, start))))
@@ -364,6 +374,10 @@ class _Reader:
         char = self._skip()
         if char == "," and _COLON_AHEAD.match(self.text, self.at):
             self._stray(self.at + 1, "There is a comma too many here")
+            char = self._skip()
+        stray = None if self.line_start else _STRAY_BEFORE_COLON.match(self.text, self.at)
+        if stray:
+            self._stray(stray.end(), "This does not belong here")
             char = self._skip()
         if char == ":":
             self._member_value(member)
@@ -398,6 +412,10 @@ class _Reader:
             if char in "}]":
                 self._settle(_PAIRS[char], +1)
             self._stray(self.at + 1, f"There is a {char} too many here")
+            char = self._skip()
+        stray = _STRAY_BEFORE_VALUE.match(text, self.at)
+        if stray:
+            self._stray(stray.end(), "This does not belong here")
             char = self._skip()
         deeper = not self.line_start or self.indent > indent or not self.by_indent
         if char == '"' and deeper and _PAIR_AHEAD.match(text, self.at) and self._balance("{") < 0:
