@@ -71,7 +71,7 @@ def validate(tree: Node, extra_passes: ExtraPasses | None = None, text: str | No
 
 def language(extra_passes: ExtraPasses | None = None) -> Language:
     """The published language, with the passes of other packages added."""
-    return _extended(json.dumps(extra_passes, sort_keys=True)) if extra_passes else published()
+    return _extended(json.dumps(extra_passes)) if extra_passes else published()
 
 
 @lru_cache(maxsize=8)
@@ -80,10 +80,11 @@ def _extended(extra_passes: str) -> Language:
     definitions = dict(document["$defs"])
     targets = dict(definitions["pass"]["x-discriminator"]["mapping"])
     for name, parameters in json.loads(extra_passes).items():
-        inner = {key: value for key, value in parameters.items() if key != "x-required"}
+        inner = {**parameters, "title": name}
+        required = inner.pop("x-required", ())
         definitions[f"pass.{name}.config"] = inner
         definitions[f"pass.{name}"] = forms.collector(
-            forms.pass_keys(), f"pass.{name}.config", "config", inner, parameters.get("x-required", ())
+            forms.pass_keys(), f"pass.{name}.config", "config", inner, required
         )
         targets[name] = f"#/$defs/pass.{name}"
     spec = {**definitions["pass"]["x-discriminator"], "mapping": targets}
@@ -100,6 +101,8 @@ def schemas_at(tree: Node, path: Path, extra_passes: ExtraPasses | None = None) 
     here: list[Schema] = [known.root]
     for depth, step in enumerate(path):
         value = to_data(child(tree, *path[:depth]))
+        if isinstance(value, dict if isinstance(step, int) else list):
+            return []
         here = [below for schema in here for part in _applied(known, schema, value) for below in _below(part, step)]
     value = to_data(child(tree, *path))
     out = [_subschema(known, schema, value) for schema in here]

@@ -198,7 +198,8 @@ def _block_name(finding: Finding, owner: Member | None, parent: Node | None) -> 
     if not isinstance(kind, str) and isinstance(parent, Object) and finding.path[-1:] in (("config",), ("params",)):
         kind = to_data(parent.get("type"))
     if isinstance(kind, str):
-        return kind
+        known = finding.schema.get("title")
+        return known if isinstance(known, str) and known.lower() == kind.lower() else kind
     return _quoted(owner.name) if owner else "the config"
 
 
