@@ -10,7 +10,7 @@ from typing import Any, Protocol, TextIO
 
 from olivine_schemas import runs
 
-from .wording import amount, clean, duration, measurement, number, sparkline, time_left, told
+from .wording import amount, clean, duration, measurement, near, number, sparkline, time_left, told
 
 PENDING_SHOWN = 4
 QUIET_SECONDS, SILENT_SECONDS, QUIET_SHARE = 10.0, 60.0, 0.1
@@ -189,7 +189,7 @@ class LiveDisplay:
         count = f"{len(names)} pass" + ("es" if len(names) != 1 else "")
         self._console.print()
         self._console.print(
-            _text(("  olivine  ", "bold green"), (clean(event.config), ""), (f"  {event.device}, {count}", "dim"))
+            _text(("  olivine  ", "bold green"), (clean(near(event.config)), ""), (f"  {event.device}, {count}", "dim"))
         )
         self._console.print()
         self._live.start()

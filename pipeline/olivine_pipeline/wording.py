@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 from olivine_schemas import runs
 
@@ -81,29 +83,39 @@ def measurement(name: str, value: float) -> str:
 
 
 def amount(event: runs.Progress) -> str:
-    """How much is done: 17/30 layers, or 17 layers where the total is unknown."""
+    """How much is done: 17/30 layers, 1.2 GB of 5 GB, or 17 rows where the total is unknown."""
     if event.total <= 0 and event.done <= 0:
         return ""
+    if event.unit in ("byte", "bytes"):
+        return f"{size(event.done)} of {size(event.total)}" if event.total > 0 else size(event.done)
     total = f"/{number(event.total)}" if event.total > 0 else ""
-    return f"{number(event.done)}{total} {event.unit}".rstrip()
+    return f"{number(event.done)}{total} {plural(event.unit, event.total or event.done)}".rstrip()
+
+
+def plural(noun: str, count: float) -> str:
+    """The form of a noun that goes with a count."""
+    if count == 1 or not noun or noun.endswith("s"):
+        return noun
+    return noun + ("es" if noun.endswith(("ch", "sh", "x")) else "s")
 
 
 def told(event: runs.Event) -> str | None:
     """The plain line of an event that is told once, or None for one that is not told."""
     if isinstance(event, runs.RunStarted):
-        passes = f"{len(event.passes)} pass" + ("es" if len(event.passes) != 1 else "")
-        return f"{event.config}: {passes} on {event.device}"
+        passes = f"{len(event.passes)} {'pass' if len(event.passes) == 1 else 'passes'}"
+        return f"{near(event.config)}: {passes} on {event.device}"
     if isinstance(event, runs.Warned):
-        return f"warning: {event.message} [{event.code}]" + (f" at {event.location}" if event.location else "")
+        return f"warning: {event.message} [{event.code}]" + (f" at {place(event.location)}" if event.location else "")
     if isinstance(event, runs.Evaluated):
         return f"measured {event.stage}: {measurements(event.metrics) or 'nothing'}"
     if isinstance(event, runs.Artifact):
-        return f"{event.name}: {event.path} ({size(event.size_bytes)})"
+        return f"{event.name}: {near(event.path)} ({size(event.size_bytes)})"
     if isinstance(event, runs.Log):
         return f"{event.level}: {event.message}" if event.level in ("warning", "error") else None
     if isinstance(event, runs.RunFailed):
-        place = f"{event.location}: " if event.location else ""
-        return f"failed: {place}{event.message}" + (f" {event.hint}" if event.hint else "")
+        where = f"{place(event.location)}: " if event.location else ""
+        stop = "" if event.message.endswith((".", "!", "?", ":")) or not event.hint else "."
+        return f"failed: {where}{event.message}{stop} {event.hint}".rstrip()
     if isinstance(event, runs.RunFinished):
         return ended(event)
     return None
@@ -113,4 +125,17 @@ def ended(event: runs.RunFinished) -> str:
     """The last line of a run that did not fail."""
     if event.state == runs.RunState.CANCELLED.value:
         return f"cancelled after {duration(event.seconds)}; the same command goes on from what is finished"
-    return f"done in {duration(event.seconds)}" + (f": {event.output}" if event.output else "")
+    return f"done in {duration(event.seconds)}" + (f": {near(event.output)}" if event.output else "")
+
+
+def near(path: str) -> str:
+    """A path as short as it can be named from here: relative where it lies below the current folder."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def place(location: runs.Location) -> str:
+    """A place in a file, the file named from here."""
+    return str(replace(location, file=near(location.file)))

@@ -14,7 +14,7 @@ import pytest
 from olivine_pipeline.errors import RunError
 from olivine_pipeline.journal import Journal
 from olivine_pipeline.terminal import PlainDisplay, open_display
-from olivine_pipeline.wording import clean, duration, measurements, number, size, sparkline, time_left
+from olivine_pipeline.wording import amount, clean, duration, measurements, number, size, sparkline, time_left
 from olivine_schemas import runs
 
 PASSES = [runs.PassInfo("ft", "LoRA"), runs.PassInfo("merge", "MergeAdapterWeights")]
@@ -171,6 +171,33 @@ def test_sizes(count: float, text: str) -> None:
 )
 def test_numbers(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "unit", "text"),
+    [
+        (17, 30, "layer", "17/30 layers"),
+        (1, 1, "step", "1/1 step"),
+        (3, 10, "batch", "3/10 batches"),
+        (5, 0, "rows", "5 rows"),
+        (0, 0, "layer", ""),
+        (1.2e9, 5e9, "bytes", "1.2 GB of 5.0 GB"),
+    ],
+)
+def test_amounts_of_work(done: float, total: float, unit: str, text: str) -> None:
+    assert amount(runs.Progress(0.0, "work", done, total, unit)) == text
+
+
+def test_files_are_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = runs.Location(str(tmp_path / "sub" / "a.json"), 4, 2)
+    stream = io.StringIO()
+    journal = Journal([open_display(stream)])
+    journal.failed(RunError("x", "No such layer", "Name one.", here))
+    journal.finished(runs.RunState.SUCCEEDED, 1.0, str(tmp_path.parent / "models"))
+    first, second = stream.getvalue().splitlines()
+    assert first == f"failed: {Path('sub', 'a.json')}:4:2: No such layer. Name one."
+    assert second == f"done in 1.0 s: {tmp_path.parent / 'models'}"
 
 
 def test_what_could_not_be_measured_is_left_out() -> None:
