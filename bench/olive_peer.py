@@ -34,6 +34,8 @@ MEASURES = {
     "first_step_s": ("start to first training step, s", "{:.2f}"),
     "wall_s": ("whole run, s", "{:.2f}"),
     "cached_s": ("run again, all cached, s", "{:.2f}"),
+    "cpu_s": ("processor time of a run, s", "{:.2f}"),
+    "cached_cpu_s": ("processor time when cached, s", "{:.2f}"),
     "peak_mb": ("peak memory, MB", "{:.0f}"),
     "cached_peak_mb": ("peak memory when cached, MB", "{:.0f}"),
     "tokens_per_s": ("training tokens per second", "{:.0f}"),
@@ -138,6 +140,12 @@ def tree_memory(pid: int) -> int:
     return total
 
 
+def children_seconds() -> float:
+    """Processor seconds of every child process that has ended, and of its own children that it waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def run_once(tool: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run a tool in a folder. Wall seconds, peak memory and what marked.py saw; SystemExit if it made no model."""
     marks, log = folder / "marks.json", folder / f"{tool}.log"
@@ -145,7 +153,7 @@ def run_once(tool: str, folder: Path, options: argparse.Namespace) -> dict[str, 
     interpreter, *arguments = command(tool, options)
     peak, done = 0, threading.Event()
     with log.open("w") as output:
-        start = time.time()
+        start, processor = time.time(), children_seconds()
         process = subprocess.Popen(
             [interpreter, str(MARKED), str(marks), *arguments],
             cwd=folder,
@@ -162,13 +170,13 @@ def run_once(tool: str, folder: Path, options: argparse.Namespace) -> dict[str, 
         sampler = threading.Thread(target=sample, daemon=True)
         sampler.start()
         code = process.wait()
-        wall = time.time() - start
+        wall, processor = time.time() - start, children_seconds() - processor
         done.set()
         sampler.join()
     if code or not list((folder / "models").rglob("*.onnx")):
         sys.exit(f"{tool} ended with code {code} and no model; its last words:\n{log.read_text()[-3000:]}")
     seen = json.loads(marks.read_text()) if marks.exists() else None
-    return {"wall": wall, "peak": peak / 2**20, "start": start, "seen": seen}
+    return {"wall": wall, "processor": processor, "peak": peak / 2**20, "start": start, "seen": seen}
 
 
 def measure(tool: str, parent: Path, name: str, options: argparse.Namespace) -> dict[str, float]:
@@ -186,6 +194,8 @@ def measure(tool: str, parent: Path, name: str, options: argparse.Namespace) -> 
         "first_step_s": steps[0][0] - clean["start"],
         "wall_s": clean["wall"],
         "cached_s": cached["wall"],
+        "cpu_s": clean["processor"],
+        "cached_cpu_s": cached["processor"],
         "peak_mb": clean["peak"],
         "cached_peak_mb": cached["peak"],
         "tokens_per_s": sum(tokens for _, _, tokens in later) / (later[-1][1] - later[0][0]),
