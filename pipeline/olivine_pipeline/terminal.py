@@ -169,7 +169,9 @@ class LiveDisplay:
         self._console.print("  [yellow]Stopping[/] after the step at hand; Ctrl+C again ends the run at once")
 
     def show(self, renderable: object) -> None:
-        self._console.print(renderable)
+        from rich.padding import Padding
+
+        self._console.print(Padding(renderable, (0, 0, 0, 1)))  # type: ignore[arg-type]  # whatever rich can print
 
     def show_text(self, text: str) -> None:
         self._console.file.write(text + "\n")

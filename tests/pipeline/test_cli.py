@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -155,25 +157,75 @@ def test_strict_refuses_warnings_too(folder: Path) -> None:
     assert olivine("check", "olive-config.json", "--strict", cwd=folder).returncode == 2
 
 
-def test_the_settings_of_a_pass_from_another_package_are_checked(folder: Path) -> None:
+THEIRS = """
+import time
+from olivine_schemas.language.passes import PassParameters
+from olivine_pipeline.passes.base import PassType
+
+class Parameters(PassParameters):
+    strength: int = 1
+    obeys: bool = True
+
+def run(job):
+    for step in range(600):
+        job.journal.progress("working", step, 600, "step")
+        time.sleep(0.1)
+        if job.parameters.obeys:
+            job.cancel.check()
+    return {}
+
+THEIRS = PassType("Theirs", Parameters, frozenset({"transformers"}), "transformers", run)
+"""
+
+
+def add_package(folder: Path, **parameters: object) -> dict[str, str]:
+    """Make a package that brings a pass and a config that uses it; returns the environment that has the package."""
     theirs = folder / "theirs"
     (theirs / "theirs-1.0.dist-info").mkdir(parents=True)
     (theirs / "theirs-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (theirs / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[olivine.passes]\nTheirs = theirs:THEIRS\n")
-    (theirs / "theirs.py").write_text(
-        "from olivine_schemas.language.passes import PassParameters\n"
-        "from olivine_pipeline.passes.base import PassType\n"
-        "class Parameters(PassParameters):\n"
-        "    strength: int = 1\n"
-        "THEIRS = PassType('Theirs', Parameters, frozenset({'transformers'}), 'transformers', lambda job: {})\n"
-    )
-    config = {"input_model": SOUND["input_model"], "passes": {"p": {"type": "Theirs", "strength": "high"}}}
-    (folder / "olive-config.json").write_text(json.dumps(config))
+    (theirs / "theirs.py").write_text(THEIRS)
+    config = {"input_model": SOUND["input_model"], "passes": {"p": {"type": "Theirs", **parameters}}}
+    (folder / "olive-config.json").write_text(json.dumps(config, indent=4))
+    return {"PYTHONPATH": str(theirs)}
+
+
+def test_the_settings_of_a_pass_from_another_package_are_checked(folder: Path) -> None:
+    environment = add_package(folder, strength="high")
     unknown = olivine("check", "olive-config.json", cwd=folder)
     assert "Theirs" in unknown.stdout.splitlines()[0] and unknown.returncode == 2
-    known = olivine("check", "olive-config.json", cwd=folder, environment={"PYTHONPATH": str(theirs)})
+    known = olivine("check", "olive-config.json", cwd=folder, environment=environment)
     assert known.returncode == 2
     assert "high" in known.stdout.splitlines()[1] and "Theirs" not in known.stdout.splitlines()[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+@pytest.mark.parametrize(("obeys", "interrupts"), [(True, 1), (False, 2)])
+def test_an_interrupt_ends_a_run_and_a_second_one_at_once(obeys: bool, interrupts: int, folder: Path) -> None:
+    environment = {**os.environ, **add_package(folder, obeys=obeys)}
+    command = [sys.executable, "-m", "olivine_pipeline", "run", "--events", "events.jsonl"]
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+    path = folder / "events.jsonl"
+    told = '"working"'
+    for _ in range(interrupts):
+        wait_until(lambda: path.exists() and told in path.read_text(), process)  # noqa: B023
+        process.send_signal(signal.SIGINT)
+        told = "asked to stop"
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in output and "stopping" in output
+    if obeys:
+        last = events(path)[-1]
+        assert (last["type"], last["state"]) == ("run-finished", "cancelled")
+        assert output.splitlines()[-1].endswith("the same command goes on from what is finished")
+
+
+def wait_until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does."""
+    end = time.monotonic() + 60
+    while not happened():
+        assert process.poll() is None and time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
