@@ -20,17 +20,8 @@ from .tree import Path
 
 Schema = Mapping[str, Any]
 _STANDARD = Draft202012Validator({})
-_LEAVES = (
-    "enum",
-    "const",
-    "pattern",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "minItems",
-    "maxItems",
-)
+_LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LEAVES = ("enum", "const", "pattern", *_LIMITS, "minItems", "maxItems")
 
 
 class Finding(NamedTuple):
@@ -45,6 +36,14 @@ class Finding(NamedTuple):
     """It stands in a pass that Olivine checks by the catalog of one Olive version and does not run."""
 
 
+class _Plan(NamedTuple):
+    """The keywords of a schema, sorted by how they are checked."""
+
+    types: tuple[str, ...]
+    leaves: tuple[tuple[str, Any], ...]
+    walks: tuple[Callable[[Language, Schema, Any, Path], Iterator[Finding]], ...]
+
+
 class Language:
     """A schema document with its references at hand."""
 
@@ -52,6 +51,18 @@ class Language:
         self.root = document
         self._targets: dict[str, Schema] = {}
         self._spellings: dict[int, dict[str, str]] = {}
+        self._plans: dict[int, _Plan] = {}
+
+    def plan(self, schema: Schema) -> _Plan:
+        """How to check `schema`, which must be a part of this document: the plan is kept by identity."""
+        found = self._plans.get(id(schema))
+        if found is None:
+            stated = schema.get("type", ())
+            leaves = tuple((keyword, schema[keyword]) for keyword in _LEAVES if keyword in schema)
+            walks = tuple(walk for keyword, walk in _WALKS.items() if keyword in schema)
+            found = _Plan((stated,) if isinstance(stated, str) else tuple(stated), leaves, walks)
+            self._plans[id(schema)] = found
+        return found
 
     def target(self, reference: str) -> Schema:
         """The schema that a `$ref` names."""
@@ -93,16 +104,31 @@ def published() -> Language:
 
 
 def _check(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
-    if "type" in schema and not _is_type(schema["type"], value):
+    plan = language.plan(schema)
+    if plan.types and not any(_TYPES[name](value) for name in plan.types):
         yield Finding(path, "type", schema, value)
         return
-    for keyword, argument in schema.items():
-        if keyword in _LEAVES:
-            if any(True for _ in _STANDARD.VALIDATORS[keyword](_STANDARD, argument, value, schema) or ()):
-                yield Finding(path, keyword, schema, value)
-                return
-        elif keyword in _WALKS:
-            yield from _WALKS[keyword](language, schema, value, path)
+    for keyword, argument in plan.leaves:
+        if _fails(keyword, argument, value, schema):
+            yield Finding(path, keyword, schema, value)
+            return
+    if isinstance(value, str) and plan.types[:1] in (("integer",), ("number",)):
+        yield from _limits_of_text(plan, value, schema, path)
+    for walk in plan.walks:
+        yield from walk(language, schema, value, path)
+
+
+def _fails(keyword: str, argument: Any, value: Any, schema: Schema) -> bool:
+    return any(True for _ in _STANDARD.VALIDATORS[keyword](_STANDARD, argument, value, schema) or ())
+
+
+def _limits_of_text(plan: _Plan, text: str, schema: Schema, path: Path) -> Iterator[Finding]:
+    """Limits of a number that is written as text, which the standard keywords do not look at."""
+    limits = [(keyword, limit) for keyword, limit in plan.leaves if keyword in _LIMITS]
+    for keyword, limit in limits:
+        if _fails(keyword, limit, float(text), schema):
+            yield Finding(path, "x-text", schema, text, keyword)
+            return
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
@@ -116,10 +142,6 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
         (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value % 1 == 0)
     ),
 }
-
-
-def _is_type(names: str | list[str], value: Any) -> bool:
-    return _TYPES[names](value) if isinstance(names, str) else any(_TYPES[name](value) for name in names)
 
 
 def _ref(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:

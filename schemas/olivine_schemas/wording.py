@@ -152,8 +152,9 @@ def _wrong_value(finding: Finding, owner: Member | None, node: Node, parent: Nod
     if finding.keyword == "pattern" and not number:
         message = f"{name} may hold {schema.get('x-says', 'text of the form ' + str(schema['pattern']))} only."
         return Problem(span, _severity(finding), "unknown-value", message)
-    if finding.keyword in _LIMITS and _stated(schema)[:1] != ["boolean"]:
-        message = f"{name} must be {_LIMITS[finding.keyword]} {schema[finding.keyword]}; it is {value}."
+    limit = finding.key if finding.keyword == "x-text" else finding.keyword
+    if limit in _LIMITS and _stated(schema)[:1] != ["boolean"]:
+        message = f"{name} must be {_LIMITS[limit]} {schema[limit]}; it is {value}."
         return Problem(span, _severity(finding), "out-of-range", message)
     message = f"{name} must be {expected(schema)}, not {_shown(value)}."
     return Problem(span, _severity(finding), "wrong-type", message)

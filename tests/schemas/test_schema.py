@@ -110,6 +110,7 @@ MISTAKES = {
     "a number that is no flag": (lora('"allow_tf32": 2'), ["error wrong-type: 2"]),
     "rank below one": (lora('"r": -8'), ["error out-of-range: -8"]),
     "dropout above one": (lora('"lora_dropout": 1.5'), ["error out-of-range: 1.5"]),
+    "dropout above one, as text": (lora('"lora_dropout": "1.5"'), ['error out-of-range: "1.5"']),
     "precision that does not exist": (
         in_pass('{"type": "ModelBuilder", "precision": "int5"}'),
         ['error unknown-value: "int5"'],

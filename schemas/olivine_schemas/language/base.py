@@ -11,9 +11,12 @@ DType = Literal["float32", "float16", "bfloat16"]
 
 
 class Model(BaseModel):
-    """A block of the config. Unknown keys are refused; values are not changed once read."""
+    """A block of the config, read after `check` has spoken; values are not changed once read.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    A key that no field has is left out: the schema refused it, or warned that Microsoft Olive ignores it and so do we.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -68,6 +71,14 @@ def _as_list(value: Any) -> Any:
 
 StringList = Annotated[list[str], BeforeValidator(_as_list), Field(json_schema_extra={"type": ["array", "string"]})]
 """A list of strings; a lone string stands for a list of one."""
+
+
+def _as_integer(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+IntegerText = BeforeValidator(_as_integer)
+"""Beside a choice of numbers: reads one that is written as text, as it is read everywhere else."""
 
 DataConfigName = Annotated[str, Field(json_schema_extra=reference("data_configs"))]
 SystemName = Annotated[str, Field(json_schema_extra=reference("systems"))]

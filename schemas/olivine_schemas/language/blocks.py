@@ -393,7 +393,7 @@ def _training(catalog: Catalog, definitions: Definitions) -> None:
     for key, schema in raw.properties(TrainingArguments, definitions).items():
         values = {"enum": fields[key]["enum"]} if "enum" in fields[key] and "enum" not in schema else {}
         fields[key] = schema | values
-    fields = {**{key: GONE for key in catalog["removed_training_arguments"]}, **forms.with_old_names(fields)}
+    fields = {**dict.fromkeys(catalog["removed_training_arguments"], GONE), **forms.with_old_names(fields)}
     shared = forms.closed(fields, description=TrainingArguments.__doc__)
     definitions["training_arguments"] = _with_extra_args(shared, "training_arguments")
     same: dict[str, Schema] = {

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import DataConfigName, DType, EvaluatorName, Model, StringList, SystemName, old
+from .base import DataConfigName, DType, EvaluatorName, IntegerText, Model, StringList, SystemName, old
 from .training import QLoRATrainingArguments, TrainingArguments
 
 
@@ -79,9 +79,9 @@ class ModelBuilderParameters(PassParameters):
     """Writing only genai_config.json beside an existing ONNX model; only false is accepted."""
     search: dict[str, Any] | None = None
     """Entries for the `search` section of genai_config.json: defaults of generation."""
-    int4_block_size: Literal[16, 32, 64, 128, 256] | None = None
+    int4_block_size: Annotated[Literal[16, 32, 64, 128, 256], IntegerText] | None = None
     """Weights that share one scale."""
-    int4_accuracy_level: Literal[1, 2, 3, 4] | None = None
+    int4_accuracy_level: Annotated[Literal[1, 2, 3, 4], IntegerText] | None = None
     """Lowest number format of activations in 4-bit products: 1 fp32, 2 fp16, 3 bf16, 4 int8."""
     int4_is_symmetric: bool | None = None
     """Quantize around zero, without zero points."""
