@@ -26,18 +26,24 @@ onnxruntime_genai.disable_telemetry_events()
 
 
 def verify_onnx(folder: Path) -> None:
-    """Load the model and write one token; a build that succeeded may still do neither. ValueError says what to do."""
+    """Load the model and let it write; a build that succeeded may still do neither. ValueError says what to do."""
+    open_verified(folder)
+
+
+def open_verified(folder: Path) -> GenaiModel:
+    """The model of `folder`, once it has shown that it writes; ValueError, in words for the person, if it does not."""
     try:
-        written = list(GenaiModel(folder).generate([0], 1, stop_at_end=False))
-    except (
-        Exception
-    ) as error:  # genai raises RuntimeError, onnxruntime its own types, a damaged folder OSError or KeyError
+        model = GenaiModel(folder)
+        # two tokens: the second goes through the cached past, where some kernels are missing
+        written = list(model.generate([0], 2, stop_at_end=False))
+    except Exception as error:  # genai raises RuntimeError, a damaged folder OSError, KeyError and others
         raise ValueError(
             f"The converted model does not run: {_first_line(error)}. "
             "Try another precision: int4 and fp32 run on every CPU, int4 and fp16 on every GPU."
         ) from error
-    if not written:
-        raise ValueError("The converted model loads but writes no token. Try another precision, such as int4.")
+    if len(written) < 2:
+        raise ValueError("The converted model loads but writes nothing. Try another precision, such as int4.")
+    return model
 
 
 class OnnxTokenizer:

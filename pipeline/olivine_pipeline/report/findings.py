@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from olivine_pipeline.evaluate import StageMetrics
 
@@ -31,7 +33,7 @@ def findings(report: RunReport) -> list[Finding]:
         found.append(_tuning(base, tuned))
     before = tuned or base
     if onnx and before:
-        found.append(_conversion(before, onnx))
+        found.append(_conversion(before, onnx, _advice(report.config)))
     return [finding for finding in found if finding]
 
 
@@ -49,19 +51,26 @@ def _tuning(base: StageMetrics, tuned: StageMetrics) -> Finding | None:
     return None
 
 
-def _conversion(before: StageMetrics, onnx: StageMetrics) -> Finding | None:
-    advice = "Precision int8, or int4 with algo_config k_quant_mixed, keeps more."
+def _conversion(before: StageMetrics, onnx: StageMetrics, advice: str) -> Finding | None:
     if before.accuracy is not None and onnx.accuracy is not None:
         lost = before.accuracy - onnx.accuracy
         if lost > NOTABLE_ACCURACY:
-            return Finding(False, f"Conversion lost {100 * lost:.0f} points of accuracy. {advice}")
+            return Finding(False, f"Conversion lost {100 * lost:.0f} points of accuracy.{advice}")
         return Finding(True, f"Conversion kept accuracy{_gains(before, onnx)}.")
     if before.perplexity and onnx.perplexity:
         ratio = onnx.perplexity / before.perplexity
         if ratio > NOTABLE_PERPLEXITY:
-            return Finding(False, f"Conversion raised perplexity by {ratio - 1:.0%}. {advice}")
+            return Finding(False, f"Conversion raised perplexity by {ratio - 1:.0%}.{advice}")
         return Finding(True, f"Conversion kept perplexity{_gains(before, onnx)}.")
     return None
+
+
+def _advice(config: dict[str, Any]) -> str:
+    """What to try instead of plain int4, which costs a small model most."""
+    text = json.dumps(config, default=str)
+    if '"int4"' not in text or "k_quant" in text:
+        return ""
+    return " Precision int8, or int4 with algo_config k_quant_mixed, keeps more."
 
 
 def _gains(before: StageMetrics, onnx: StageMetrics) -> str:
