@@ -26,8 +26,9 @@ def read_dataset(paths: tuple[Path, ...], loader: str) -> DatasetFacts | None:
     columns: dict[str, int] = {}
     rows, complete = 0, len(paths) <= FILES
     for path in islice(paths, FILES):
-        text, whole = _sample(path)
+        whole = True
         try:
+            text, whole = _sample(path)
             for row in read(text, whole, path):
                 rows += 1
                 for name, value in row.items():
@@ -115,15 +116,15 @@ def _array_rows(text: str, position: int, whole: bool) -> Iterator[dict[str, Any
             if position >= len(text) and whole:
                 raise _UnreadableError(": the closing ] is missing")
             return
-        number = text.count("\n", 0, position) + 1
+        start = position
         try:
             value, position = decoder.raw_decode(text, position)
         except ValueError as error:
             if whole:
-                line = text.count("\n", 0, getattr(error, "pos", position)) + 1
+                line = text.count("\n", 0, getattr(error, "pos", start)) + 1
                 raise _UnreadableError(f", line {line}: {_reason(error)}") from None
             return
-        yield _row(value, number)
+        yield value if isinstance(value, dict) else _row(value, text.count("\n", 0, start) + 1)
 
 
 def _document_rows(text: str) -> Iterator[dict[str, Any]]:

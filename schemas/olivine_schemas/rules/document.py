@@ -44,14 +44,14 @@ def page() -> str:
     index = [f"- {title}: " + ", ".join(f"[{code}](#{code})" for code in codes) for title, codes in groups.items()]
     parts = [_HEAD, "\n".join(index)]
     for title, codes in groups.items():
-        parts.append(f"\n# {title}")
+        parts.append(f"\n## {title}")
         parts += [_section(code, *known[code]) for code in codes]
     return "\n".join(parts) + "\n"
 
 
 def _section(code: str, severity: Severity, text: str) -> str:
     title, _, rest = text.partition("\n")
-    return f"\n## {code}\n\n*{severity.value}* · {title}\n\n{rest.strip()}"
+    return f"\n### {code}\n\n*{severity.value}* · {title}\n\n{rest.strip()}"
 
 
 def main(arguments: list[str]) -> int:

@@ -1,7 +1,7 @@
 """A column that the data file does not have.
 
-The names in `text_cols`, `message_col`, `input_col` and `output_col` must be columns of the data. Where none is named
-and there is no template, the column is `text`.
+The names in `text_cols`, `message_col`, `input_col`, `output_col` and `col_filters` must be columns of the data. Where
+none is named and there is no template, the column is `text`.
 
 ```json
 "load_dataset_config": { "data_name": "json", "data_files": "phrases.json", "split": "train" },
@@ -20,7 +20,7 @@ from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Scalar, child
 
 from .columns import column_settings, dataset, implied_columns
-from .reading import DataConfig, data_configs
+from .reading import DataConfig, data_configs, object_at
 from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
@@ -30,6 +30,7 @@ def _check(context: Context) -> Iterator[Problem]:
         facts = dataset(context, data) if data.is_text_generation else None
         if facts and facts.columns and not facts.unreadable:
             yield from _missing(data, facts.columns)
+            yield from _filters(data, facts.columns)
 
 
 def _missing(data: DataConfig, columns: tuple[str, ...]) -> Iterator[Problem]:
@@ -43,6 +44,12 @@ def _missing(data: DataConfig, columns: tuple[str, ...]) -> Iterator[Problem]:
             message = f'The data has no column "{name}", which is taken where none is named. '
             where = Scalar(pre_process.key.span, name)
             yield RULE.at(where, message + listed(columns, "columns"))
+
+
+def _filters(data: DataConfig, columns: tuple[str, ...]) -> Iterator[Problem]:
+    for member in object_at(data.load, "col_filters").members:
+        if member.name not in columns:
+            yield RULE.at(member, f'The data has no column "{member.name}". {listed(columns, "columns")}')
 
 
 RULE = Rule("missing-column", Severity.ERROR, _check)
