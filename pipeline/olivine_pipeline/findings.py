@@ -11,6 +11,9 @@ from typing import Any, TextIO
 
 from olivine_schemas.problems import Problem, Severity, Span
 
+from .errors import ConfigRefused
+from .wording import near
+
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFORMATION: "34", Severity.HINT: "36"}
 SARIF_LEVELS = {
     Severity.ERROR: "error",
@@ -31,6 +34,11 @@ class Checked:
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both from 1; columns count characters."""
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
+
+
+def of_refusal(error: ConfigRefused) -> Checked:
+    """What a refused config is refused for."""
+    return Checked(near(error.path), error.text, error.problems)
 
 
 def refused(findings: Sequence[Checked], strict: bool = False) -> bool:

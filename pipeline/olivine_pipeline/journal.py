@@ -25,6 +25,10 @@ PROGRESS_INTERVAL = 0.1
 """Seconds between two progress lines of the event file."""
 
 
+LOG_BYTES = 1_000_000
+"""Size at which olivine.log starts anew."""
+
+
 class Sink(Protocol):
     """Where events go."""
 
@@ -236,7 +240,8 @@ def keep_traceback(folder: Path | None = None) -> Path:
         folder = user_log_path("olivine", appauthor=False)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "olivine.log"
-    with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+    full = path.exists() and path.stat().st_size > LOG_BYTES
+    with path.open("w" if full else "a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(
             f"{time.strftime('%Y-%m-%d %H:%M:%S')} {redact(' '.join(sys.argv))}\n{redact(traceback.format_exc())}\n"
         )

@@ -89,7 +89,7 @@ class PlainDisplay:
     def show(self, renderable: object) -> None:
         from rich.console import Console
 
-        Console(file=self._stream, no_color=True, width=100).print(renderable)
+        Console(file=self._stream, force_terminal=False, width=100).print(renderable)
 
     def show_text(self, text: str) -> None:
         print(text, file=self._stream, flush=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from olivine_pipeline.commands.chat import find_model
 from olivine_pipeline.commands.check import compatible_edits
 from olivine_pipeline.manual import MANUAL, manual
 from olivine_schemas.problems import Edit, Fix, Span
@@ -447,6 +448,27 @@ def test_clean_touches_nothing_that_is_no_cache_and_takes_no_guesses(arguments: 
     (tmp_path / ".olive-cache" / "precious").write_text("mine")
     assert olivine("clean", *arguments, cwd=tmp_path).returncode == 2
     assert (tmp_path / ".olive-cache" / "precious").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["genai_config.json", "config.json"], "."),
+        (["config.json", "onnx/genai_config.json"], "."),
+        (["old/genai_config.json", "new/genai_config.json", "newest/config.json"], "new"),
+        (["adapter/adapter_config.json", "merged/config.json"], "merged"),
+        (["adapter_config.json"], "."),
+        ([".olive-cache/artifacts/a/config.json"], None),
+        (["report.json"], None),
+    ],
+)
+def test_chat_finds_the_model_in_an_output_folder(files: list[str], found: str | None, tmp_path: Path) -> None:
+    for age, name in enumerate(reversed(files)):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        os.utime(path, (1000 - age, 1000 - age))
+    assert find_model(tmp_path) == (tmp_path / found if found else None)
 
 
 def test_chat_says_where_it_looked(tmp_path: Path) -> None:

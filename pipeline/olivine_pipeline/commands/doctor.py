@@ -32,8 +32,7 @@ def execute(args: argparse.Namespace) -> int:
             read_config(args.config)
         verdicts = doctor.can_run(args.config) if args.config else doctor.can_train()
     except ConfigRefused as error:
-        checked = findings.Checked(error.path, error.text, error.problems)
-        print(findings.human([checked], findings.wants_colour(sys.stdout)))
+        print(findings.human([findings.of_refusal(error)], findings.wants_colour(sys.stdout)))
         verdicts = [doctor.Finding("no", "config", "it is refused")]
     except RunError as error:
         verdicts = [doctor.Finding("no", "config", f"{error.message} {error.hint}".rstrip())]

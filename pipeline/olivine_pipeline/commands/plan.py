@@ -35,8 +35,7 @@ def execute(args: argparse.Namespace) -> int:
         read_config(args.config)
         planned = plan(args.config, up_to=args.up_to)
     except ConfigRefused as error:
-        checked = findings.Checked(error.path, error.text, error.problems)
-        print(findings.human([checked], findings.wants_colour(sys.stdout)))
+        print(findings.human([findings.of_refusal(error)], findings.wants_colour(sys.stdout)))
         return REFUSED
     except RunError as error:
         print(f"olivine: {error.message} {error.hint}".rstrip(), file=sys.stderr)

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from olivine_pipeline import findings
 from olivine_pipeline.cancel import Cancel
@@ -18,6 +19,9 @@ from olivine_pipeline.documents import read_config
 from olivine_pipeline.errors import Cancelled, ConfigRefused, RunError
 from olivine_pipeline.journal import EventFile, Journal, keep_traceback
 from olivine_pipeline.terminal import Display, open_display
+
+if TYPE_CHECKING:
+    from olivine_pipeline.report import RunReport
 from olivine_schemas.problems import Severity
 from olivine_schemas.runs import Location, RunState
 
@@ -72,7 +76,7 @@ def supervise(config: Path, args: argparse.Namespace, journal: Journal, display:
             journal.failed(error if isinstance(error, RunError) else explained(error, logs))
         return REFUSED if getattr(error, "code", "") in REFUSALS else FAILED
     if not journal.ended:
-        journal.finished(RunState.SUCCEEDED, time.monotonic() - started, getattr(report, "output", None))
+        journal.finished(RunState.SUCCEEDED, time.monotonic() - started, report.output)
     show_stages(report, display)
     return DONE
 
@@ -116,7 +120,7 @@ class JournalHandler(logging.Handler):
 
 def refusal(error: ConfigRefused, display: Display) -> RunError:
     """Show what is wrong with the config, and say it in one line."""
-    checked = findings.Checked(error.path, error.text, error.problems)
+    checked = findings.of_refusal(error)
     display.show_text(findings.human([checked], display.colour))
     errors = sorted((p for p in error.problems if p.severity is Severity.ERROR), key=lambda problem: problem.span)
     first = Location(error.path, *checked.position(errors[0].span.start)) if errors else None
@@ -133,16 +137,14 @@ def explained(error: Exception, logs: Path | None) -> RunError:
         return RunError(
             "missing-package", f"The package {package!r} is not installed.", "Run: pip install 'olivine[pipeline]'"
         )
-    if isinstance(error, MemoryError):
-        return RunError(
-            "out-of-memory", "This machine ran out of memory.", f"A smaller batch or model may fit. {details}"
-        )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's name for a GPU's
+        return RunError("out-of-memory", "There is not enough memory.", f"A smaller batch or model may fit. {details}")
     first = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
     return RunError("unexpected", f"{type(error).__name__}: {first}.", details)
 
 
-def show_stages(report: object, display: Display) -> None:
+def show_stages(report: RunReport, display: Display) -> None:
     """Show the table of what was measured at every stage."""
     from olivine_pipeline.report import stage_table
 
-    display.show(stage_table(report))  # type: ignore[arg-type]
+    display.show(stage_table(report))
