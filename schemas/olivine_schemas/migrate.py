@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .dialects import COMPONENTS
+from .dialects import COMPONENTS, ENGINE_KEYS
 from .edits import indent_unit, line_end
 from .parser import Parsed, parse
 from .problems import Severity
@@ -70,12 +70,19 @@ def _flat_workflow(workflow: Object) -> Object:
     members: list[Member] = []
     for member in workflow.members:
         if member.name == "engine" and isinstance(member.value, Object):
-            members += [_changed(inner, _ENGINE.get(inner.name, _same)) for inner in member.value.members]
+            members += _flat_engine(member, member.value)
         else:
             members.append(_changed(member, _BLOCKS.get(member.name, _same)))
     # Engine settings go back to where the author put them among the other blocks.
     members.sort(key=lambda member: member.key.span.start)
     return Object(workflow.span, members)
+
+
+def _flat_engine(member: Member, engine: Object) -> list[Member]:
+    """Engine settings one by one; what is none of them stays in the block, where it is reported as such."""
+    known = [_changed(m, _ENGINE.get(m.name, _same)) for m in engine.members if m.name in ENGINE_KEYS]
+    unknown = [m for m in engine.members if m.name not in ENGINE_KEYS]
+    return [*known, Member(member.key, Object(engine.span, unknown))] if unknown else known
 
 
 def _changed(member: Member, change: Callable[[Node], Node]) -> Member:
@@ -110,7 +117,9 @@ def _flat(node: Node, collector: str = "config") -> Node:
 
 def _pass(node: Node) -> Node:
     """The entries of a pass; one alone needs no list."""
-    entries = [_flat(entry) for entry in node.items] if isinstance(node, Array) else []
+    if not isinstance(node, Array):
+        return node
+    entries = [_flat(entry) for entry in node.items]
     return entries[0] if len(entries) == 1 else Array(node.span, entries)
 
 

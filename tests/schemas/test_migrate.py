@@ -97,6 +97,19 @@ def test_settings_that_would_change_their_meaning_beside_the_block_stay_inside()
     assert meaning(migrated) == meaning(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"engine": {"host": "h", "type": "x", "name": 1}, "input_model": {"config": {}}}',
+        '{"engine": {"host": "h"}, "passes": [{"type": "LoRA"}]}',
+        '{"engine": {"host": "h"}, "systems": [1], "evaluators": [{"metrics": {"a": 1}}], "data_configs": 3}',
+    ],
+)
+def test_mistakes_stay_what_they_are(text: str) -> None:
+    assert meaning(migrate(text)) == meaning(text)
+    assert migrate(text) != text
+
+
 def test_a_document_nested_too_deep_to_print_comes_back_as_it_is() -> None:
     text = '{"engine": {"host": "h"}, "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
     result = migration(text)
