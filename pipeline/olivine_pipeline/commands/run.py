@@ -75,8 +75,6 @@ def supervise(config: Path, args: argparse.Namespace, journal: Journal, display:
         if not journal.ended:
             journal.failed(error if isinstance(error, RunError) else explained(error, logs))
         return REFUSED if getattr(error, "code", "") in REFUSALS else FAILED
-    if not journal.ended:
-        journal.finished(RunState.SUCCEEDED, time.monotonic() - started, report.output)
     show_stages(report, display)
     return DONE
 
