@@ -31,8 +31,8 @@ class ModelFacts:
 
     model_type: str | None = None
     """Architecture, such as phi3."""
-    linear_modules: frozenset[str] = frozenset()
-    """Dotted names of modules with a two-dimensional weight, embeddings left out."""
+    layers: frozenset[str] = frozenset()
+    """Dotted names of the modules whose weight is a matrix: those that an adapter can go to."""
     max_positions: int | None = None
     """Longest sequence the model was made for, in tokens."""
     tokens: frozenset[str] = frozenset()

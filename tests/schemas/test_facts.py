@@ -166,7 +166,7 @@ def test_a_model_tells_layers_limits_and_tokens(tmp_path: Path) -> None:
     (tmp_path / "added_tokens.json").write_text(json.dumps({"<|user|>": 2}))
     model = DiskFacts(tmp_path).model(".")
     assert model is not None
-    assert model.linear_modules == {"model.layers.0.self_attn.qkv_proj"}
+    assert model.layers == {"model.layers.0.self_attn.qkv_proj", "model.embed_tokens", "lm_head"}
     assert (model.model_type, model.max_positions, model.tied_embeddings, model.dtype) == (
         "phi3",
         4096,
@@ -182,7 +182,7 @@ def test_layers_come_from_the_index_where_only_that_is_there(tmp_path: Path) -> 
     index = {"weight_map": dict.fromkeys(TENSORS, "pytorch_model-00001-of-00002.bin")}
     (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps(index))
     model = DiskFacts(tmp_path).model(".")
-    assert model is not None and model.linear_modules == {"model.layers.0.self_attn.qkv_proj"}
+    assert model is not None and model.layers == {"model.layers.0.self_attn.qkv_proj", "model.embed_tokens", "lm_head"}
 
 
 def test_settings_of_the_text_part_count_for_models_of_several_parts(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_damaged_model_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("[]")
     model = DiskFacts(tmp_path).model(".")
     assert model is not None and not model.has_config and model.has_weights
-    assert (model.linear_modules, model.tokens, model.max_positions) == (frozenset(), frozenset(), None)
+    assert (model.layers, model.tokens, model.max_positions) == (frozenset(), frozenset(), None)
 
 
 def test_an_empty_folder_is_a_model_without_anything(tmp_path: Path) -> None:

@@ -64,5 +64,10 @@ def test_no_case_is_for_a_code_that_is_gone() -> None:
     assert folders <= {*CODES, "clean"}
 
 
+def test_every_case_that_the_table_of_mistakes_names_is_there() -> None:
+    named = re.findall(r"\| `([a-z-]+/[a-z-]+)` \|$", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(named) > 40 and all((FOLDER / f"{name}.case").is_file() for name in named)
+
+
 def test_the_manual_is_current() -> None:
     assert main(["--check"]) == 0

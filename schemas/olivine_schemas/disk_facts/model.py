@@ -25,7 +25,6 @@ TOKENIZERS = (
     "*.gguf",
 )
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-_NOT_LINEAR = ("embed", "norm", "wte", "wpe", "rotary", "lm_head")
 
 
 def find_model(name: str) -> Path | None:
@@ -49,7 +48,7 @@ def read_model(folder: Path) -> ModelFacts:
     tied = settings.get("tie_word_embeddings")
     return ModelFacts(
         model_type=_str(config.get("model_type")),
-        linear_modules=frozenset(_linear(tensors)),
+        layers=frozenset(_layers(tensors)),
         max_positions=positions if isinstance(positions, int) and not isinstance(positions, bool) else None,
         tokens=frozenset(_tokens(folder)),
         parameters=sum(math.prod(shape) for _, shape in tensors.values() if shape) or None,
@@ -65,13 +64,16 @@ def _has(folder: Path, patterns: tuple[str, ...]) -> bool:
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
 
 
-def _linear(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[str]:
-    """Modules with a matrix as weight. Where only names are known, all that are not embeddings or norms."""
+def _layers(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[str]:
+    """Modules with a matrix as weight; where only names are known, all but the norms."""
     for name, (_, shape) in tensors.items():
-        module = name.removesuffix(".weight")
-        last = module.rsplit(".", 1)[-1]
-        if module != name and len(shape) in (0, 2) and not any(part in last for part in _NOT_LINEAR):
+        module, _, part = name.rpartition(".")
+        if part in ("weight", "qweight") and (
+            len(shape) == 2 or (not shape and "norm" not in module.rpartition(".")[2])
+        ):
             yield module
+    if tensors:
+        yield "lm_head"  # not in the file where it is tied to the embeddings
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
@@ -99,8 +101,12 @@ def _header(path: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
 
 def _tokens(folder: Path) -> Iterator[str]:
     """Special and added tokens, wherever the tokenizer's files keep them."""
-    for token in _list(_json(folder / "tokenizer.json").get("added_tokens")):
+    tokenizer = _json(folder / "tokenizer.json")
+    for token in _list(tokenizer.get("added_tokens")):
         yield from _content(token)
+    model = tokenizer.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    yield from (name for name in vocabulary or () if isinstance(name, str) and name.startswith("<|"))
     yield from (name for name in _json(folder / "added_tokens.json") if isinstance(name, str))
     configured = _json(folder / "tokenizer_config.json").get("added_tokens_decoder")
     for token in configured.values() if isinstance(configured, dict) else ():

@@ -7,7 +7,7 @@ A system of type AzureML needs to know its workspace: `azureml_client` with `sub
 "systems": { "aml": { "type": "AzureML", "config": { "aml_compute": "gpu-cluster" } } }
 ```
 
-Olivine refuses the run and names what is missing.
+Olivine refuses the run and names what is missing; where no host or target means the system, it warns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from olivine_schemas.tree import Node, Object
 
 from .reading import is_given
 from .rule import Context, Rule
-from .systems import azureml_systems
+from .systems import azureml_systems, severity_in
 
 WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
 
@@ -28,12 +28,15 @@ def _check(context: Context) -> Iterator[Problem]:
     client = context.workflow.member("azureml_client")
     found = azureml_systems(context)
     if client is None or not is_given(client.value):
-        for _, kind in found[:1]:
-            yield RULE.at(kind, f"An AzureML system needs a workspace: add azureml_client with {_and(WORKSPACE)}.")
+        for system, kind in found[:1]:
+            message = f"An AzureML system needs a workspace: add azureml_client with {_and(WORKSPACE)}."
+            yield RULE.at(kind, message, severity=severity_in(context, system))
     elif isinstance(client.value, Object) and found:
         missing = _missing(client.value)
         if missing:
-            yield RULE.at(client, f"The workspace is not complete: {_and(missing)} missing.")
+            message = f"The workspace is not complete: {_and(missing)} missing."
+            used = any(severity_in(context, system) is Severity.ERROR for system, _ in found)
+            yield RULE.at(client, message, severity=Severity.ERROR if used else Severity.WARNING)
 
 
 def _missing(client: Object) -> list[str]:

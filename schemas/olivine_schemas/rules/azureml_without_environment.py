@@ -7,7 +7,7 @@ A job runs in a container. `aml_docker_config` describes one (a base image, and 
 "systems": { "aml": { "type": "AzureML", "config": { "aml_compute": "gpu-cluster" } } }
 ```
 
-Olivine refuses the run.
+Olivine refuses the run; where no host or target means the system, it warns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from olivine_schemas.problems import Problem, Severity
 
 from .reading import is_given, object_at
 from .rule import Context, Rule
-from .systems import azureml_systems
+from .systems import azureml_systems, severity_in
 
 
 def _check(context: Context) -> Iterator[Problem]:
@@ -28,7 +28,7 @@ def _check(context: Context) -> Iterator[Problem]:
             message = (
                 "An AzureML system needs a container for its jobs: add aml_docker_config or aml_environment_config."
             )
-            yield RULE.at(kind, message)
+            yield RULE.at(kind, message, severity=severity_in(context, system))
 
 
 RULE = Rule("azureml-without-environment", Severity.ERROR, _check)

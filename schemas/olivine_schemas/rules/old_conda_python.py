@@ -25,7 +25,7 @@ PYTHON = re.compile(r"^\s*-\s*[\"']?python\s*=+\s*(3)\.(\d+)", re.MULTILINE)
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    for node in conda_files(context):
+    for _, node in conda_files(context):
         found = PYTHON.search(context.facts.text(str(node.value)) or "")
         if found and int(found.group(2)) < 10:
             message = f"{node.value} asks for Python 3.{found.group(2)}; today's packages need 3.10 or newer."

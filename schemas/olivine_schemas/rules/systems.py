@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from olivine_schemas.problems import Severity
 from olivine_schemas.tree import Node, Object, text_of
 
-from .reading import accelerators, is_given, object_at, providers, system
+from .reading import accelerators, is_given, object_at, passes, providers, system
 from .rule import Context
 
 CPU, CUDA, DIRECTML = "CPUExecutionProvider", "CUDAExecutionProvider", "DmlExecutionProvider"
@@ -26,22 +27,23 @@ DEVICES: dict[str, tuple[str, ...]] = {
 """Execution providers that Olive configs may name, and the devices that each drives."""
 
 
-def azureml_systems(context: Context) -> list[tuple[Object, Node]]:
-    """The Azure ML systems, each with its type node."""
-    found = [member.value for member in object_at(context.workflow, "systems").members]
-    found += [node for key in ("host", "target") if isinstance(node := _engine(context).get(key), Object)]
-    return [
-        (node, kind)
-        for node in found
-        if isinstance(node, Object) and (kind := node.get("type")) is not None and text_of(kind) == "AzureML"
-    ]
-
-
 def written_systems(context: Context) -> list[Object]:
     """Every system of the config: those in `systems`, and a host or target written in place."""
     found = [member.value for member in object_at(context.workflow, "systems").members]
-    found += [_engine(context).get(key) for key in ("host", "target")]  # type: ignore[misc]
+    found += [node for key in ("host", "target") if (node := _engine(context).get(key)) is not None]
     return [node for node in found if isinstance(node, Object)]
+
+
+def azureml_systems(context: Context) -> list[tuple[Object, Node]]:
+    """The Azure ML systems, each with its type node."""
+    kinds = [(system, system.get("type")) for system in written_systems(context)]
+    return [(system, kind) for system, kind in kinds if kind is not None and text_of(kind) == "AzureML"]
+
+
+def severity_in(context: Context, where: Object) -> Severity:
+    """How much a mistake in a system matters: it refuses the run only where a host or target means the system."""
+    used = [*host_and_target(context), *(system(context, entry.node.get("host")) for entry in passes(context))]
+    return Severity.ERROR if any(one is where for one in used) else Severity.WARNING
 
 
 def host_and_target(context: Context) -> tuple[Object | None, Object | None]:

@@ -28,10 +28,10 @@ from .rule import Context, Rule
 
 def _check(context: Context) -> Iterator[Problem]:
     model = input_model(context)
-    if model and model.linear_modules:
+    if model and model.layers:
         for entry in passes(context):
             if entry.type in ADAPTERS:
-                yield from _unknown(entry, model.linear_modules)
+                yield from _unknown(entry, model.layers)
 
 
 def _unknown(entry: PassEntry, modules: frozenset[str]) -> Iterator[Problem]:
@@ -43,7 +43,7 @@ def _unknown(entry: PassEntry, modules: frozenset[str]) -> Iterator[Problem]:
     severity = Severity.ERROR if len(missing) == len(named) else Severity.WARNING
     last = sorted({name.rsplit(".", 1)[-1] for name in modules})
     for node in missing:
-        message = f'The model has no layer "{node.value}". {listed(last, "linear layers")}'
+        message = f'The model has no layer "{node.value}". {listed(last, "layers")}'
         yield RULE.at(node, message, change_to_meant(node, last), severity=severity)
 
 
