@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import io
 import os
@@ -40,6 +39,8 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that offers the near name for a mistyped command."""
 
     def error(self, message: str) -> NoReturn:
+        import difflib
+
         near = difflib.get_close_matches(typed(sys.argv[1:]) or "", COMMANDS, n=1)
         if "invalid choice" in message and near:
             message = f"there is no command {typed(sys.argv[1:])!r}. Did you mean {near[0]!r}?"

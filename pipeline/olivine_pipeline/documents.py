@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from .errors import RunError
@@ -38,6 +37,8 @@ def _unreadable(message: str) -> RunError:
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file by a rename, so that a crash leaves the old text or the new; links and permissions stay."""
+    import tempfile  # most commands write nothing
+
     target = path.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
