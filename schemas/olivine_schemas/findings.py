@@ -94,7 +94,18 @@ class Language:
 
     def findings(self, value: Any) -> Iterator[Finding]:
         """Everything that is wrong with a document."""
-        return _check(self, self.root, value, ())
+        for finding in _check(self, self.root, value, ()):
+            if finding.keyword != "x-names" or not _scripted(value, finding.path):
+                yield finding
+
+
+def _scripted(value: Any, path: Path) -> bool:
+    """Whether a block around `path` has a script, which may register types of its own."""
+    for step in path:
+        if isinstance(value, dict) and value.get("user_script"):
+            return True
+        value = value[step]
+    return False
 
 
 @lru_cache(maxsize=1)
@@ -216,6 +227,8 @@ def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -
             yield Finding(
                 (*path, spec["property"]), "x-case" if known else "x-discriminator", schema, name, known or ""
             )
+        elif known is None and slip(name, spec["mapping"]):
+            yield Finding((*path, spec["property"]), "x-names", schema, name)
     if branch is not None:
         marked = "x-checked-only" in branch
         for finding in _check(language, branch, value, path):
@@ -235,6 +248,14 @@ def _if(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[
         yield from _check(language, chosen, value, path)
 
 
+def _names(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
+    """Names that a package may add to: one that almost is a known name is a slip."""
+    if isinstance(value, str) and value not in schema["x-names"]:
+        known = next((name for name in schema["x-names"] if name.lower() == value.lower()), "")
+        if known or slip(value, schema["x-names"]):
+            yield Finding(path, "x-case" if known else "x-names", schema, value, known)
+
+
 def _runs(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
     if value is not None and value not in schema["x-runs"]:
         yield Finding(path, "x-runs", schema, value)
@@ -251,5 +272,6 @@ _WALKS: dict[str, Callable[[Language, Schema, Any, Path], Iterator[Finding]]] = 
     "x-discriminator": _discriminator,
     "x-required": _required_in_either,
     "x-typos": _typos,
+    "x-names": _names,
     "x-runs": _runs,
 }

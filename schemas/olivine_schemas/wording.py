@@ -39,7 +39,7 @@ def problem(finding: Finding, tree: Node, text: str | None = None) -> Problem | 
             return _missing_key(finding, *spot, _insertion(finding, tree, spot[1], text))
         case "x-case":
             return _wrong_case(finding, spot[1])
-        case "x-discriminator":
+        case "x-discriminator" | "x-names" if finding.path[-1:] == ("type",):
             return _unknown_type(finding, spot[1])
         case _:
             return _wrong_value(finding, *spot)
@@ -122,7 +122,8 @@ def _wrong_case(finding: Finding, node: Node) -> Problem:
 
 
 def _unknown_type(finding: Finding, node: Node) -> Problem:
-    names = finding.schema["x-discriminator"]["mapping"]
+    schema = finding.schema
+    names = schema["x-names"] if "x-names" in schema else schema["x-discriminator"]["mapping"]
     near = nearest(finding.value, names)
     kind = _KINDS.get(str(finding.path[0]) if finding.path else "", "type")
     if _PLACEHOLDER.fullmatch(finding.value):
@@ -147,7 +148,7 @@ def _wrong_value(finding: Finding, owner: Member | None, node: Node, parent: Nod
     if finding.keyword == "x-runs":
         message = f"Olivine runs {name} only as {_listed(schema['x-runs'])}."
         return Problem(span, Severity.WARNING, "unsupported-value", message)
-    if finding.keyword in ("enum", "const", "pattern") and values(schema) and not schema.get("x-says"):
+    if finding.keyword in ("enum", "const", "pattern", "x-names") and values(schema) and not schema.get("x-says"):
         return _unknown_value(finding, node, span)
     if finding.keyword == "pattern" and not number:
         message = f"{name} may hold {schema.get('x-says', 'text of the form ' + str(schema['pattern']))} only."

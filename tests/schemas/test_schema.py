@@ -35,6 +35,10 @@ def lora(body: str) -> str:
     return in_pass(f'{{"type": "LoRA", "train_data_config": "phrases", {body}}}')
 
 
+def evaluated(metric: str) -> str:
+    return f'{{{HEAD}, "evaluators": {{"e": {{"metrics": [{metric}]}}}}}}'
+
+
 ACCEPTED = {
     "today's flat form": lora('"r": 8'),
     "the nested form of 2024": in_pass('{"type": "LoRA", "config": {"train_data_config": "phrases", "lora_r": 8}}'),
@@ -59,6 +63,8 @@ ACCEPTED = {
     '"component_kwargs": {"pre_process_data": {"source_max_len": 512}}}}]}',
     "a component of one's own": f'{{{HEAD}, "data_configs": [{{"name": "p", "load_dataset_config": '
     '{"type": "my_loader", "anything": 1}}]}',
+    "a script's component that is named like a known one": f'{{{HEAD}, "data_configs": [{{"name": "p", '
+    '"user_script": "s.py", "post_process_data_config": {"type": "clip_post_process"}}]}',
     "accelerators as names": f'{{{HEAD}, "systems": {{"here": {{"type": "LocalSystem", "config": '
     '{"accelerators": ["gpu"]}}}}',
     "an Azure ML system": f'{{{HEAD}, "azureml_client": {{"aml_config_path": "c"}}, "systems": {{"aml": '
@@ -134,6 +140,18 @@ MISTAKES = {
     "a placeholder left in": (
         '{"input_model": {"type": "HfModel", "model_path": "m"}, "log_severity_level": "<level>"}',
         ['warning unknown-value: "<level>"'],
+    ),
+    "almost a container type": (
+        f'{{{HEAD}, "data_configs": [{{"name": "p", "type": "HugingfaceContainer"}}]}}',
+        ['error unknown-type: "HugingfaceContainer"'],
+    ),
+    "almost a component type": (
+        f'{{{HEAD}, "data_configs": [{{"name": "p", "load_dataset_config": {{"type": "hugingface_dataset"}}}}]}}',
+        ['error unknown-type: "hugingface_dataset"'],
+    ),
+    "almost a metric's name": (
+        evaluated('{"name": "a", "type": "accuracy", "sub_types": [{"name": "acuracy_score"}]}'),
+        ['error unknown-value: "acuracy_score"'],
     ),
     "what only Microsoft Olive runs": (lora('"use_ort_trainer": true'), ["warning unsupported-value: true"]),
 }

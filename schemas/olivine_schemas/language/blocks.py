@@ -251,7 +251,7 @@ def _data(catalog: Catalog, definitions: Definitions) -> None:
     )
     fields = raw.properties(DataConfig, definitions)
     containers = list(catalog["data_containers"])
-    fields["type"] |= {"examples": containers}
+    fields["type"] |= {"examples": containers, "x-names": containers}
     fields |= {
         f"{kind}_config": forms.nullable(forms.block(kind)) | _notes({**fields[f"{kind}_config"], "default": None})
         for kind in COMPONENTS
@@ -313,7 +313,8 @@ _UNTYPED = {
 def _evaluators(catalog: Catalog, definitions: Definitions) -> None:
     for kind, names in catalog["metrics"].items():
         sub = raw.properties(SubType, definitions)
-        sub["name"] |= {"enum": names} if kind in ("latency", "throughput", "size_on_disk") else {"examples": names}
+        more = {"examples": names, "x-names": names}  # other libraries have further names
+        sub["name"] |= {"enum": names} if kind in ("latency", "throughput", "size_on_disk") else more if names else {}
         sub["goal"] = forms.nullable(forms.block("goal")) | _notes(sub["goal"])
         definitions[f"sub_type.{kind}"] = forms.closed(sub, ["name"], description=SubType.__doc__)
     goals = ["threshold", "min-improvement", "percent-min-improvement", "max-degradation", "percent-max-degradation"]
