@@ -33,6 +33,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/python -m olivine_schemas.language.generate --check
 	$(BIN)/python -m olivine_schemas.rules.document --check
+	$(BIN)/python -m olivine_pipeline.manual --check
 
 format: setup
 	$(BIN)/ruff check --fix
@@ -41,6 +42,7 @@ format: setup
 docs: setup
 	$(BIN)/python -m olivine_schemas.language.generate
 	$(BIN)/python -m olivine_schemas.rules.document
+	$(BIN)/python -m olivine_pipeline.manual
 
 bench: setup
 	$(BIN)/python -m bench

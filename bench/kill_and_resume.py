@@ -160,10 +160,11 @@ def main() -> int:
                 for event in map(json.loads, (folder / "events.jsonl").read_text().splitlines())
                 if event["type"] == "pass-skipped"
             }
-            same = results(folder) == expected
+            found = results(folder)
+            different = [name for name in expected if found.get(name) != expected[name]]
             lost = done - skipped
-            faults += bool(not same or lost or orphans)
-            verdict = "same files" if same else "DIFFERENT FILES"
+            faults += bool(different or lost or orphans)
+            verdict = f"DIFFERENT: {different}" if different else "same files"
             print(f"{number:3}. killed at {moment:5.1f} s, finished {sorted(done)}: {verdict}", *orphans, f"lost {lost}" if lost else "")
     print(f"{args.kills} kills, {faults} faults")
     return 1 if faults else 0

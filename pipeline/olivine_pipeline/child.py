@@ -39,7 +39,7 @@ class ChildFailed(Exception):
 class Child:
     """A running child process of `module`; a context manager that leaves nothing alive behind."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, environment: dict[str, str] | None = None) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="olivine-")
         self._errors = Path(self._scratch.name, "stderr")
         with self._errors.open("wb") as errors:
@@ -50,7 +50,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=self._scratch.name,
-                env={**os.environ, "PYTHONIOENCODING": "utf-8", "TQDM_DISABLE": "1"},
+                env={**os.environ, "PYTHONIOENCODING": "utf-8", "TQDM_DISABLE": "1", **(environment or {})},
             )
 
     def __enter__(self) -> Child:
@@ -86,6 +86,7 @@ def serve(work: Callable[[Message, Callable[[Message], None]], None]) -> None:
     """The child's side: read the request, let `work` answer it through the function it is given, then end."""
     import signal
 
+    _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
     # Libraries print to descriptor 1; the messages keep the pipe for themselves.
     channel: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -102,6 +103,15 @@ def serve(work: Callable[[Message, Callable[[Message], None]], None]) -> None:
         channel.flush()
 
     work(json.loads(line), say)
+
+
+def _die_with_parent() -> None:
+    """Have Linux kill this process when its parent ends: at once, also while a native library holds Python up."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig, sigkill = 1, 9
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill)
 
 
 def _end_with_parent() -> None:

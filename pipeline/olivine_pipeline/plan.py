@@ -260,7 +260,7 @@ def _extra_passes() -> dict[str, Any]:
     from_elsewhere = {name: t.parameters for name, t in pass_types().items() if name not in PARAMETERS}
     if not from_elsewhere:
         return {}
-    from olivine_schemas.language.generate import parameter_schema
+    from olivine_schemas.language.raw import parameter_schema
 
     return {name: parameter_schema(parameters) for name, parameters in from_elsewhere.items()}
 

@@ -155,8 +155,9 @@ class Measurements:
         from .evaluate.onnx_stage import measure_onnx
 
         prompts = [prompt for prompt, _ in self.samples()]
+        folder, report = Path(stage.model.location), self._report(stage.name)
         try:
-            metrics, answers = measure_onnx(Path(stage.model.location), self.held_out, prompts, on_progress=self._report(stage.name))
+            metrics, answers = measure_onnx(folder, self.held_out, prompts, on_progress=report, cancel=self._cancel)
         except ValueError as error:
             raise RunError("onnx-not-running", str(error), "Choose another precision or another target.") from error
         return Measured(metrics, self._answered(answers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,9 @@ KNOWN_OPTIONS = frozenset(
     ]
 )
 """Options that the builder of onnxruntime-genai 0.18 knows."""
+
+_NO_REPOSITORY = {"GIT_DIR": os.devnull}
+"""The builder writes the commit of the repository around it into the model, so the same build would give another file."""
 
 BYTES_PER_PARAMETER = 7.4
 """Peak memory of a build, measured."""
@@ -132,7 +136,7 @@ def _run(job: Job) -> dict[str, Any]:
     }
     job.journal.progress("loading the builder", 0, 0, "layer")
     try:
-        with Child("olivine_pipeline.passes.builder_process") as child:
+        with Child("olivine_pipeline.passes.builder_process", _NO_REPOSITORY) as child:
             for message in child.messages(request, job.cancel):
                 job.journal.progress(message["doing"], message["done"], message["total"], message["unit"])
     except ChildFailed as error:
