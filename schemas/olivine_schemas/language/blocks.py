@@ -10,20 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import catalogued, forms, passes, raw
-from .data import DataConfig, LoadDataset, TextGeneration
+from .block_parts import GONE, Catalog, Definitions, notes, nullable, typed
+from .data_blocks import define_data, define_evaluators
 from .engine import Engine
-from .evaluators import Evaluator, Metric, SubType
 from .forms import Schema
 from .models import ModelConfig
 from .systems import SystemConfig
 from .training import QLoRATrainingArguments, TrainingArguments
 from .workflow import Workflow
-
-Catalog = Mapping[str, Any]
-Definitions = dict[str, Schema]
-
-GONE: Schema = {"deprecated": True}
-"""Marks what an earlier generation had and Olive 0.13 has not."""
 
 
 def document(catalog: Catalog) -> tuple[Schema, Definitions]:
@@ -32,8 +26,8 @@ def document(catalog: Catalog) -> tuple[Schema, Definitions]:
     _resource_paths(definitions)
     _models(catalog, definitions)
     _systems(catalog, definitions)
-    _data(catalog, definitions)
-    _evaluators(catalog, definitions)
+    define_data(catalog, definitions)
+    define_evaluators(catalog, definitions)
     _training(catalog, definitions)
     _passes(catalog, definitions)
     root = _root(definitions)
@@ -54,27 +48,6 @@ def _reachable(root: Schema, definitions: Definitions) -> set[str]:
                 found.add(name)
                 waiting.append(definitions[name])
     return found
-
-
-def typed(
-    definitions: Definitions,
-    kind: str,
-    name: str,
-    own: Mapping[str, Schema],
-    inner: Schema,
-    required: Any = (),
-    into: str = "config",
-) -> str:
-    """Define the branch `kind.name` whose settings stand in `into` or beside it; returns its name."""
-    branch = f"{kind}.{name}"
-    inner = inner if name == "any" else {"title": name, **inner}
-    definitions[f"{branch}.{into}"] = inner
-    definitions[branch] = forms.collector(own, f"{branch}.{into}", into, inner, required)
-    return branch
-
-
-def nullable(properties: Mapping[str, Schema]) -> dict[str, Schema]:
-    return {name: forms.nullable(schema) for name, schema in properties.items()}
 
 
 def _search_parameter() -> Schema:
@@ -180,13 +153,13 @@ def _systems(catalog: Catalog, definitions: Definitions) -> None:
     known = raw.properties(SystemConfig, definitions)
     accelerator = definitions["Accelerator"]["properties"]
     devices = [device for device in accelerator["device"]["enum"] if device]
-    accelerator["device"] = forms.nullable(forms.choice_in_any_case(devices)) | _notes(accelerator["device"])
+    accelerator["device"] = forms.nullable(forms.choice_in_any_case(devices)) | notes(accelerator["device"])
     accelerator["execution_providers"]["items"] |= {
         "examples": sorted({p for ps in catalog["execution_providers"].values() for p in ps})
     }
     listed = forms.union(forms.block("Accelerator"), forms.string())
     shared = {
-        "accelerators": forms.nullable(forms.array(listed)) | _notes(known["accelerators"]),
+        "accelerators": forms.nullable(forms.array(listed)) | notes(known["accelerators"]),
         "hf_token": known["hf_token"],
     }
     text, flag = forms.nullable(forms.string()) | GONE, forms.nullable(forms.boolean()) | GONE
@@ -215,180 +188,6 @@ def _systems(catalog: Catalog, definitions: Definitions) -> None:
     )
 
 
-def _notes(schema: Schema) -> Schema:
-    return {key: schema[key] for key in ("description", "default") if key in schema}
-
-
-COMPONENTS = ("load_dataset", "pre_process_data", "post_process_data", "dataloader")
-
-
-def _data(catalog: Catalog, definitions: Definitions) -> None:
-    known = {"huggingface_dataset": raw.properties(LoadDataset, definitions)}
-    loading = known["huggingface_dataset"]
-    loading["data_files"] = loading["data_files"] | {"type": ["string", "array", "object", "null"]}
-    loading["data_files"].pop("$ref")
-    loading["data_dir"] = forms.nullable(catalogued.of_type("path")) | _notes(loading["data_dir"])
-    known["text_generation_huggingface_pre_process"] = (
-        raw.properties(TextGeneration, definitions) | _generation_extras()
-    )
-    for kind in COMPONENTS:
-        _component(kind, catalog["data_components"][kind], known, definitions)
-    definitions["ComponentKwargs"] = forms.closed(
-        {kind: forms.nullable(forms.block(f"{kind}.any.params")) for kind in COMPONENTS}
-    )
-    old_component = {"name": forms.nullable(forms.string()), "type": forms.nullable(forms.string())}
-    for kind in COMPONENTS:
-        fields = {**old_component, "params": forms.nullable(forms.block(f"{kind}.any.params"))}
-        definitions[f"{kind}.old"] = forms.closed(fields)
-    shared = {**known["huggingface_dataset"], **known["text_generation_huggingface_pre_process"]}
-    shared = {key: value for key, value in shared.items() if "deprecated" not in value}
-    shared |= {
-        "component_kwargs": forms.nullable(forms.block("ComponentKwargs")),
-        "batch_size": forms.nullable(forms.integer()),
-    }
-    definitions["ParamsConfig"] = forms.opened(
-        shared, description="Settings that all components of the old form share."
-    )
-    fields = raw.properties(DataConfig, definitions)
-    containers = list(catalog["data_containers"])
-    fields["type"] |= {"examples": containers, "x-names": containers}
-    fields |= {
-        f"{kind}_config": forms.nullable(forms.block(kind)) | _notes({**fields[f"{kind}_config"], "default": None})
-        for kind in COMPONENTS
-    }
-    old = {"params_config": forms.nullable(forms.block("ParamsConfig")) | GONE}
-    components = forms.closed({kind: forms.nullable(forms.block(f"{kind}.old")) for kind in COMPONENTS})
-    old["components"] = forms.nullable({"type": "object", **components}) | GONE
-    fields["name"] |= {"x-says": 'letters, digits, "_" and "-"'}
-    entry = forms.closed({**fields, **old}, ["name"], description=DataConfig.__doc__)
-    definitions["data_config"] = entry
-    definitions["data_config_in_map"] = {key: value for key, value in entry.items() if key != "required"}
-
-
-def _generation_extras() -> dict[str, Schema]:
-    text = forms.nullable(forms.string())
-    flag = forms.nullable(forms.boolean())
-    return {"model_name": text, "trust_remote_code": flag, "user_script": text, "script_dir": text, "task": text}
-
-
-def _component(kind: str, facts: Mapping[str, Any], known: Mapping[str, Any], definitions: Definitions) -> None:
-    about = f"The {kind.replace('_', ' ')} component."
-    own = {
-        "type": forms.nullable(
-            forms.string(description="Name of the component; the container's default when left out.")
-        )
-    }
-    targets: dict[str, str] = {}
-    everything: dict[str, Schema] = {}
-    for name, fact in facts.items():
-        catalogued_fields = nullable(catalogued.parameters(fact["parameters"]))
-        fields = {**catalogued_fields, **known.get(name, {})}
-        if "label_col" in fields:
-            fields["label_cols"] = GONE | {"type": ["array", "string", "null"], "x-renamed-to": "label_col"}
-        make = (
-            forms.opened if fact["open"] and name not in ("text_generation_huggingface_pre_process",) else forms.closed
-        )
-        must = [key for key, one in fact["parameters"].items() if one.get("required") and key not in _FILLED_IN]
-        must = must if kind == "load_dataset" else []
-        targets[name] = typed(definitions, kind, name, own, make(fields), must, into="params")
-        everything |= fields if name in _UNTYPED else {}
-    typed(definitions, kind, "any", own, forms.opened(everything), into="params")
-    free: Schema = {"properties": {**own, "params": forms.nullable(forms.mapping())}}
-    definitions[f"{kind}.other"] = free
-    definitions[kind] = forms.dispatch(targets, absent=f"{kind}.any", otherwise=f"{kind}.other", description=about)
-
-
-_FILLED_IN = {"model_name", "task", "data_dir"}
-"""Parameters that come from the input model, or that may be empty."""
-
-_UNTYPED = {
-    "huggingface_dataset",
-    "huggingface_pre_process",
-    "text_generation_huggingface_pre_process",
-    "default_dataloader",
-}
-"""Components that a data config without component types most often means."""
-
-
-def _evaluators(catalog: Catalog, definitions: Definitions) -> None:
-    for kind, names in catalog["metrics"].items():
-        sub = raw.properties(SubType, definitions)
-        more = {"examples": names, "x-names": names}  # other libraries have further names
-        sub["name"] |= {"enum": names} if kind in ("latency", "throughput", "size_on_disk") else more if names else {}
-        sub["goal"] = forms.nullable(forms.block("goal")) | _notes(sub["goal"])
-        definitions[f"sub_type.{kind}"] = forms.closed(sub, ["name"], description=SubType.__doc__)
-    goals = ["threshold", "min-improvement", "percent-min-improvement", "max-degradation", "percent-max-degradation"]
-    definitions["goal"] = forms.closed(
-        {"type": forms.choice(goals), "value": forms.number()}, description="What the search must reach."
-    )
-    fields = raw.properties(Metric, definitions)
-    fields.pop("user_config")
-    fields["data_config"] |= {"type": ["string", "object", "null"], "$ref": "#/$defs/data_config_in_map"}
-    settings = forms.opened(_metric_settings(), description="Further settings of a metric.")
-    before = {"sub_type": forms.string(), "priority_rank": forms.integer(), "higher_is_better": forms.boolean()}
-    before |= {"goal": forms.block("goal"), "metric_config": forms.mapping()}
-    fields |= {key: forms.nullable(schema) | GONE for key, schema in before.items()}
-    targets = {}
-    for kind in catalog["metrics"]:
-        own = {
-            **fields,
-            "sub_types": forms.nullable(forms.array(forms.block(f"sub_type.{kind}"))) | _notes(fields["sub_types"]),
-        }
-        targets[kind] = typed(definitions, "metric", kind, own, settings, into="user_config")
-        definitions[targets[kind]] |= {"required": ["type", "name"]}
-    definitions["metric"] = forms.dispatch(targets, description=Metric.__doc__)
-    own = raw.properties(Evaluator, definitions)
-    own.pop("type_args")
-    own["type"] |= {
-        "examples": [
-            "OnnxEvaluator",
-            "PyTorchEvaluator",
-            "OpenVINOEvaluator",
-            "QNNEvaluator",
-            "LMEvaluator",
-            "MTEBEvaluator",
-        ]
-    }
-    own["metrics"] = forms.nullable(forms.array(forms.block("metric"))) | _notes(own["metrics"])
-    text = forms.nullable(forms.string())
-    own |= {"name": text, "user_script": text, "script_dir": text, "type_args": forms.nullable(forms.mapping())}
-    definitions["evaluator.metrics"] = forms.opened(own, description=Evaluator.__doc__)
-    tasks = forms.opened({**own, "tasks": forms.array()}, description=Evaluator.__doc__)
-    definitions["evaluator.tasks"] = tasks | {
-        "x-required": {"into": "type_args", "names": ["tasks"]},
-        "allOf": [forms.in_either("tasks", "type_args")],
-    }
-    plain = dict.fromkeys(
-        ["OnnxEvaluator", "PyTorchEvaluator", "OpenVINOEvaluator", "QNNEvaluator", "SNPEEvaluator"], "evaluator.metrics"
-    )
-    targets = plain | dict.fromkeys(["LMEvaluator", "MTEBEvaluator"], "evaluator.tasks")
-    definitions["evaluator"] = forms.dispatch(targets, absent="evaluator.metrics", otherwise="evaluator.metrics")
-
-
-def _metric_settings() -> dict[str, Schema]:
-    text, free, flag = forms.string(), forms.mapping(), forms.boolean()
-    names = {
-        "user_script": text,
-        "script_dir": text,
-        "inference_settings": free,
-        "shared_kv_buffer": flag,
-        "io_bind": flag,
-        "run_kwargs": free,
-        "evaluate_func": text,
-        "evaluate_func_kwargs": free,
-        "metric_func": text,
-        "metric_func_kwargs": free,
-    }
-    old = {
-        "data_dir": {},
-        "batch_size": forms.integer(),
-        "dataloader_func": text,
-        "post_processing_func": text,
-        "func_kwargs": free,
-    }
-    return nullable({**names, **{name: schema | GONE for name, schema in old.items()}})
-
-
 def _training(catalog: Catalog, definitions: Definitions) -> None:
     fields = nullable(catalogued.parameters(catalog["training_arguments"]))
     for key, schema in raw.properties(TrainingArguments, definitions).items():
@@ -400,7 +199,7 @@ def _training(catalog: Catalog, definitions: Definitions) -> None:
     same: dict[str, Schema] = {
         key: {"$ref": f"#/$defs/training_arguments/properties/{key}"} for key in shared["properties"]
     }
-    optim = shared["properties"]["optim"] | _notes(raw.properties(QLoRATrainingArguments, definitions)["optim"])
+    optim = shared["properties"]["optim"] | notes(raw.properties(QLoRATrainingArguments, definitions)["optim"])
     quantized = forms.closed({**same, "optim": optim}, description=QLoRATrainingArguments.__doc__)
     definitions["training_arguments.4bit"] = _with_extra_args(quantized, "training_arguments.4bit")
 
@@ -435,7 +234,7 @@ def _run_here(
     fields = {key: _as_wide(schema, facts.get(key, {})) for key, schema in fields.items()}
     if "training_args" in fields:
         arguments = "training_arguments.4bit" if "QLoRA" in name else "training_arguments"
-        fields["training_args"] = forms.nullable(forms.block(arguments)) | _notes(
+        fields["training_args"] = forms.nullable(forms.block(arguments)) | notes(
             {**fields["training_args"], "default": None}
         )
     return forms.closed(fields, description=model.__doc__)
@@ -444,7 +243,7 @@ def _run_here(
 def _as_wide(schema: Schema, fact: Schema) -> Schema:
     """A parameter that Olivine runs, with the values that only Microsoft Olive runs and its search values."""
     if set(schema.get("enum", [None])) == {False, None}:
-        schema = {**forms.nullable(forms.boolean()), **_notes(schema), "x-runs": [False]}
+        schema = {**forms.nullable(forms.boolean()), **notes(schema), "x-runs": [False]}
     return forms.searchable(schema, fact["x-search"]) if "x-search" in fact else schema
 
 
@@ -459,14 +258,14 @@ def _root(definitions: Definitions) -> Schema:
     named = {"host": "system", "target": "system", "evaluator": "evaluator"}
     for key, kind in named.items():
         either = forms.union(forms.string(**{"x-reference": f"{kind}s"}), forms.block(kind))
-        engine[key] = forms.nullable(either) | _notes(engine[key])
-    engine["search_strategy"] = forms.nullable(forms.union(forms.boolean(), forms.block("search_strategy"))) | _notes(
+        engine[key] = forms.nullable(either) | notes(engine[key])
+    engine["search_strategy"] = forms.nullable(forms.union(forms.boolean(), forms.block("search_strategy"))) | notes(
         engine["search_strategy"]
     )
     engine["packaging_config"] = forms.nullable(
         forms.union(forms.block("packaging"), forms.array(forms.block("packaging")))
-    ) | _notes(engine["packaging_config"])
-    engine["cache_config"] = forms.nullable(forms.block("cache_config")) | _notes(engine["cache_config"])
+    ) | notes(engine["packaging_config"])
+    engine["cache_config"] = forms.nullable(forms.block("cache_config")) | notes(engine["cache_config"])
     _engine_blocks(engine, definitions)
     old: dict[str, Schema] = {
         "execution_providers": forms.nullable(forms.array(forms.string())) | GONE,
@@ -486,7 +285,7 @@ def _root(definitions: Definitions) -> Schema:
         "passes": forms.mapping(forms.union(forms.block("pass"), forms.array(forms.block("pass")))),
         "engine": forms.block("engine"),
     }
-    described = {key: schema | _notes({**fields[key], "default": None}) for key, schema in tables.items()}
+    described = {key: schema | notes({**fields[key], "default": None}) for key, schema in tables.items()}
     for key in described:
         described[key].pop("default")
     optional = {key: forms.nullable(schema) for key, schema in described.items() if key != "input_model"}
