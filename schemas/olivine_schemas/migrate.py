@@ -93,12 +93,21 @@ def _same(node: Node) -> Node:
     return node
 
 
-def _each(change: Callable[[Node], Node]) -> Callable[[Node], Node]:
-    """The same change to every entry of a map or list."""
+def _map_of(change: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """The same change to every value of an object; anything else is a mistake and stays."""
 
     def change_all(node: Node) -> Node:
-        if isinstance(node, Object):
-            return Object(node.span, [_changed(member, change) for member in node.members])
+        if not isinstance(node, Object):
+            return node
+        return Object(node.span, [_changed(member, change) for member in node.members])
+
+    return change_all
+
+
+def _list_of(change: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """The same change to every item of a list; anything else is a mistake and stays."""
+
+    def change_all(node: Node) -> Node:
         return Array(node.span, [change(item) for item in node.items]) if isinstance(node, Array) else node
 
     return change_all
@@ -136,7 +145,7 @@ def _evaluator(node: Node) -> Node:
     flat = _flat(node, "type_args")
     if not isinstance(flat, Object):
         return flat
-    return Object(flat.span, [_changed(m, _each(_metric)) if m.name == "metrics" else m for m in flat.members])
+    return Object(flat.span, [_changed(m, _list_of(_metric)) if m.name == "metrics" else m for m in flat.members])
 
 
 def _metric(node: Node) -> Node:
@@ -147,10 +156,10 @@ def _metric(node: Node) -> Node:
 
 _BLOCKS: dict[str, Callable[[Node], Node]] = {
     "input_model": _flat,
-    "systems": _each(_flat),
-    "data_configs": _each(_data_config),
-    "evaluators": _each(_evaluator),
-    "passes": _each(_pass),
+    "systems": _map_of(_flat),
+    "data_configs": _list_of(_data_config),
+    "evaluators": _map_of(_evaluator),
+    "passes": _map_of(_pass),
 }
 _ENGINE: dict[str, Callable[[Node], Node]] = {"host": _flat, "target": _flat, "evaluator": _evaluator}
 

@@ -102,7 +102,7 @@ def test_settings_that_would_change_their_meaning_beside_the_block_stay_inside()
     [
         '{"engine": {"host": "h", "type": "x", "name": 1}, "input_model": {"config": {}}}',
         '{"engine": {"host": "h"}, "passes": [{"type": "LoRA"}]}',
-        '{"engine": {"host": "h"}, "systems": [1], "evaluators": [{"metrics": {"a": 1}}], "data_configs": 3}',
+        '{"engine": {"host": "h"}, "systems": [{"config": {}}], "evaluators": [{"metrics": 1}], "data_configs": 3}',
     ],
 )
 def test_mistakes_stay_what_they_are(text: str) -> None:
