@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -29,12 +30,14 @@ def read_dataset(paths: tuple[Path, ...], loader: str) -> DatasetFacts | None:
         whole = True
         try:
             text, whole = _sample(path)
-            for row in read(text, whole, path):
+            for row in read(text, whole):
                 rows += 1
                 for name, value in row.items():
                     columns[name] = columns.get(name, 0) + _text_bytes(value)
         except _UnreadableError as error:
             return DatasetFacts(tuple(columns), rows, columns, whole, unreadable=f"{path.name}{error}")
+        except csv.Error:
+            return None  # Python's reader has limits that the loader does not have
         complete = complete and whole
     return DatasetFacts(tuple(columns), rows, columns, complete)
 
@@ -67,103 +70,66 @@ def _decode(data: bytes, path: Path, cut: bool = False) -> str:
         raise _UnreadableError(f", line {line}: it is not UTF-8 text") from None
 
 
-def _json_rows(text: str, whole: bool, path: Path) -> Iterator[dict[str, Any]]:
-    start = text.lstrip()[:1]
-    if start == "[":
-        yield from _array_rows(text, text.index("[") + 1, whole)
-    elif start == "{" and _is_document(text):
-        yield from _document_rows(text)
-    else:
-        yield from _line_rows(text)
-
-
-def _is_document(text: str) -> bool:
-    """Whether the text is one object that spans several lines, or one line that holds the rows in a field."""
-    first = text.lstrip().partition("\n")[0]
-    try:
-        json.loads(first)
-    except ValueError:
-        return not first.rstrip().endswith("}") or first.count("{") > first.count("}")
-    return False
-
-
-def _line_rows(text: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield _row(_loads(line, number), number)
-
-
-def _loads(line: str, number: int) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise _UnreadableError(f", line {number}: {_reason(error)}") from None
-
-
-def _row(value: Any, number: int) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _UnreadableError(f", line {number}: every row must be an object, with a value for each column")
-    return value
-
-
-def _array_rows(text: str, position: int, whole: bool) -> Iterator[dict[str, Any]]:
-    """The objects of an array one by one; where the sample ends inside one, that one is left out."""
-    decoder = json.JSONDecoder()
-    while True:
-        while position < len(text) and (text[position].isspace() or text[position] == ","):
-            position += 1
-        if position >= len(text) or text[position] == "]":
-            if position >= len(text) and whole:
-                raise _UnreadableError(": the closing ] is missing")
+def _json_rows(text: str, whole: bool) -> Iterator[dict[str, Any]]:
+    """The objects of an array, or objects one after another; where the sample ends inside one, that one is left out."""
+    position = _after_space(text, 0)
+    array = text.startswith("[", position)
+    position += array
+    while (position := _after_space(text, position)) < len(text):
+        if array and text[position] == "]":
             return
-        start = position
         try:
-            value, position = decoder.raw_decode(text, position)
+            value, position = _DECODER.raw_decode(text, position)
         except ValueError as error:
             if whole:
-                line = text.count("\n", 0, getattr(error, "pos", start)) + 1
-                raise _UnreadableError(f", line {line}: {_reason(error)}") from None
+                raise _unreadable(text, getattr(error, "pos", position), getattr(error, "msg", "")) from None
             return
-        yield value if isinstance(value, dict) else _row(value, text.count("\n", 0, start) + 1)
+        yield value if isinstance(value, dict) else {"text": value}
+        position = _after_comma(text, position) if array else position
+    if array and whole:
+        raise _unreadable(text, len(text), "the closing ] is missing")
 
 
-def _document_rows(text: str) -> Iterator[dict[str, Any]]:
-    """One object over several lines: a list of rows in a field, or one row after another, pretty-printed."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        yield from _array_rows(text + "]", 0, whole=False)
-        return
-    rows = next((rows for rows in value.values() if _is_rows(rows)), None)
-    yield from rows if rows is not None else [value]
+def _after_comma(text: str, position: int) -> int:
+    """Where the next value of an array, or its end, is to be."""
+    position = _after_space(text, position)
+    if text.startswith("]", position) or position == len(text):
+        return position
+    if text[position] != ",":
+        raise _unreadable(text, position, "a comma is missing")
+    following = _after_space(text, position + 1)
+    if text.startswith("]", following):
+        raise _unreadable(text, position, "there is a comma too many")
+    return following
 
 
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+def _after_space(text: str, position: int) -> int:
+    space = _SPACE.match(text, position)
+    return space.end() if space else position
 
 
-def _csv_rows(text: str, whole: bool, path: Path) -> Iterator[dict[str, Any]]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    try:
-        header = next(reader, None)
-        for row in reader:
-            if row and header:
-                yield dict(zip(header, row, strict=False))
-    except csv.Error as error:
-        raise _UnreadableError(f", line {reader.line_num}: {error}") from None
+def _unreadable(text: str, position: int, reason: str) -> _UnreadableError:
+    return _UnreadableError(f", line {text.count(chr(10), 0, position) + 1}: it is not JSON ({reason})")
 
 
-def _text_rows(text: str, whole: bool, path: Path) -> Iterator[dict[str, Any]]:
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"\s*")
+
+
+def _csv_rows(text: str, whole: bool) -> Iterator[dict[str, Any]]:
+    reader = csv.reader(io.StringIO(text))
+    header = next(reader, None)
+    for row in reader:
+        if row and header:
+            yield dict(zip(header, row, strict=False))
+
+
+def _text_rows(text: str, whole: bool) -> Iterator[dict[str, Any]]:
     lines = text.split("\n")
     yield from ({"text": line} for line in (lines[:-1] if lines[-1] == "" else lines))
 
 
 _READERS = {"json": _json_rows, "csv": _csv_rows, "text": _text_rows}
-
-
-def _reason(error: Exception) -> str:
-    return f"it is not JSON ({getattr(error, 'msg', error)})"
 
 
 def _text_bytes(value: Any) -> int:

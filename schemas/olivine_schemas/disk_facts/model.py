@@ -95,8 +95,12 @@ def _header(path: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
     except (OSError, ValueError, struct.error):
         return
     for name, entry in header.items() if isinstance(header, dict) else ():
-        if name != "__metadata__" and isinstance(entry, dict) and isinstance(entry.get("shape"), list):
+        if name != "__metadata__" and isinstance(entry, dict) and _is_shape(entry.get("shape")):
             yield name, (str(entry.get("dtype")), tuple(entry["shape"]))
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(size, int) for size in value)
 
 
 def _tokens(folder: Path) -> Iterator[str]:

@@ -17,10 +17,14 @@ PAIR_LAYOUTS = {
 """Columns that each layout of pair data needs."""
 
 
+UNDERSTOOD = frozenset({"data_name", "data_files", "split", "subset", "col_filters", "trust_remote_code"})
+"""Parameters of loading that do not change how a file is read; others, such as `sep`, are left to the loader."""
+
+
 def dataset(context: Context, data: DataConfig) -> DatasetFacts | None:
     """What the files of a data config hold; None where the config does not tell which files, or they are not there."""
     files = tuple(str(node.value) for node in data_files(data))
-    if not files or data.loader is None or is_given(data.load.get("data_dir")):
+    if not files or data.loader is None or any(member.name not in UNDERSTOOD for member in data.load.members):
         return None
     return context.facts.dataset(files, data.loader)
 

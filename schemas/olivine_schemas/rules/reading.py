@@ -161,7 +161,7 @@ def names(context: Context, table: str) -> list[str]:
 def data_references(context: Context) -> Iterator[Scalar]:
     """Every string that names a data config: in passes and in metrics."""
     for entry in passes(context):
-        yield from _references_in(entry.config)
+        yield from references_in(entry.config)
     for evaluator in object_at(context.workflow, "evaluators").members:
         yield from _metric_references(evaluator.value)
     yield from _metric_references(object_at(context.workflow, "engine", "evaluator"))
@@ -170,10 +170,11 @@ def data_references(context: Context) -> Iterator[Scalar]:
 def _metric_references(evaluator: Node) -> Iterator[Scalar]:
     for metric in items(child(evaluator, "metrics")):
         if isinstance(metric, Object):
-            yield from _references_in(metric)
+            yield from references_in(metric)
 
 
-def _references_in(node: Object) -> Iterator[Scalar]:
+def references_in(node: Object) -> Iterator[Scalar]:
+    """The strings of a pass or metric that name a data config."""
     for member in node.members:
         if member.name.endswith("data_config") and isinstance(member.value, Scalar) and text_of(member.value):
             yield member.value
