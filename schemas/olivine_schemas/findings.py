@@ -92,9 +92,9 @@ class Language:
             self._spellings[id(names)] = {known.lower(): known for known in names}
         return self._spellings[id(names)].get(name.lower())
 
-    def findings(self, value: Any) -> Iterator[Finding]:
-        """Everything that is wrong with a document."""
-        for finding in _check(self, self.root, value, ()):
+    def findings(self, value: Any, schema: Schema | None = None) -> Iterator[Finding]:
+        """Everything that is wrong with a document, or with a block that `schema`, a part of this one, describes."""
+        for finding in _check(self, schema or self.root, value, ()):
             if finding.keyword != "x-names" or not _scripted(value, finding.path):
                 yield finding
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .findings import Language, Schema, published
 from .language import forms
 from .problems import Problem
-from .tree import Node, Path, child, to_data
+from .tree import Array, Node, Object, Path, Scalar, child, to_data
 from .wording import expected, problem, values
 
 ExtraPasses = Mapping[str, Schema]
@@ -99,14 +100,41 @@ def schemas_at(tree: Node, path: Path, extra_passes: ExtraPasses | None = None) 
     """
     known = language(extra_passes)
     here: list[Schema] = [known.root]
-    for depth, step in enumerate(path):
-        value = to_data(child(tree, *path[:depth]))
-        if isinstance(value, dict if isinstance(step, int) else list):
+    node: Node | None = tree
+    for step in path:
+        if isinstance(node, Object if isinstance(step, int) else Array):
             return []
+        value = _shallow(node)
         here = [below for schema in here for part in _applied(known, schema, value) for below in _below(part, step)]
-    value = to_data(child(tree, *path))
-    out = [_subschema(known, schema, value) for schema in here]
+        node = child(node, step)
+    out = [_subschema(known, schema, _shallow(node)) for schema in here]
     return [one for i, one in enumerate(out) if one not in out[:i]]
+
+
+def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) -> Subschema | None:
+    """What a block allows once its type is `name`; `of` describes the value of its type key."""
+    known = language(extra_passes)
+    target = _mapping(of).get(name)
+    return _subschema(known, known.target(target), None) if target else None
+
+
+def mistakes(of: Subschema, name: str, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:
+    """How much is wrong with a block once its type is `name`; what is missing does not count."""
+    known = language(extra_passes)
+    found = known.findings({**block, "type": name}, known.target(_mapping(of)[name]))
+    return sum(finding.keyword != "required" for finding in found)
+
+
+def _mapping(of: Subschema) -> Mapping[str, str]:
+    names: Mapping[str, str] = of.value.schema.get("x-types", {}).get("mapping", {})
+    return names
+
+
+def _shallow(node: Node | None) -> Any:
+    """The value of a node as far as it decides which schema applies: its kind, and the scalars directly in it."""
+    if isinstance(node, Object):
+        return {member.name: member.value.value for member in node.members if isinstance(member.value, Scalar)}
+    return [] if isinstance(node, Array) else to_data(node)
 
 
 def _applied(known: Language, schema: Schema, value: Any) -> Iterator[Schema]:
@@ -135,9 +163,22 @@ def _below(schema: Schema, step: str | int) -> Iterator[Schema]:
         yield found
 
 
+_DESCRIBED: WeakKeyDictionary[Language, dict[tuple[int, ...], Subschema]] = WeakKeyDictionary()
+"""What was made of the parts of a language, which live as long as it does; a block has up to 150 keys."""
+
+
 def _subschema(known: Language, schema: Schema, value: Any) -> Subschema:
+    if "x-types" in schema:
+        return Subschema(_property(known, "", schema, False), (), True, _type_names(known, schema["x-types"]))
     parts = list(_applied(known, schema, value))
-    whole = _property(known, "", schema, False)
+    kept = _DESCRIBED.setdefault(known, {})
+    key = tuple(map(id, parts))
+    if key not in kept:
+        kept[key] = _described(known, schema, parts)
+    return kept[key]
+
+
+def _described(known: Language, schema: Schema, parts: list[Schema]) -> Subschema:
     properties: dict[str, Property] = {}
     for part in parts:
         needed = {*part.get("required", ()), *part.get("x-required", {}).get("names", ())}
@@ -147,13 +188,11 @@ def _subschema(known: Language, schema: Schema, value: Any) -> Subschema:
                 properties[name] = one
         kind = part.get("x-discriminator", {}).get("property")
         if kind in properties:
-            names, takes_others = (
-                tuple(_type_names(known, part["x-discriminator"])),
-                "otherwise" in part["x-discriminator"],
-            )
+            spec = part["x-discriminator"]
+            names, takes_others = tuple(_type_names(known, spec)), "otherwise" in spec
             properties[kind] = replace(properties[kind], required=kind in needed, values=names, open=takes_others)
     closed = any(part.get("additionalProperties") is False for part in parts)
-    return Subschema(whole, tuple(properties.values()), not closed, _type_names(known, schema.get("x-types", {})))
+    return Subschema(_property(known, "", schema, False), tuple(properties.values()), not closed)
 
 
 def _type_names(known: Language, spec: Schema) -> dict[str, str]:
