@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Scalar, text_of
 
-from .reading import ADAPTERS, host, is_local, is_true, passes
+from .reading import ADAPTERS, is_true, passes, runs_here
 from .repairs import change_to
 from .rule import Context, Rule
 
@@ -28,7 +28,7 @@ def _check(context: Context) -> Iterator[Problem]:
     if devices is None or devices.bf16 is not False:
         return
     for entry in passes(context):
-        if entry.type not in ADAPTERS or not is_local(host(context, entry)):
+        if entry.type not in ADAPTERS or not runs_here(context, entry):
             continue
         dtype, mixed = entry.config.get("torch_dtype"), entry.training.member("bf16")
         if isinstance(dtype, Scalar) and text_of(dtype) == "bfloat16":

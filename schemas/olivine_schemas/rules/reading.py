@@ -189,16 +189,11 @@ def system(context: Context, reference: Node | None) -> Object | None:
     return found if isinstance(found, Object) else None
 
 
-def host(context: Context, entry: PassEntry | None = None) -> Object | None:
-    """The system that runs a pass; None is this machine, or a name that dangles."""
-    own = entry.node.get("host") if entry else None
-    return system(context, own if is_given(own) else child(context.workflow, "engine", "host"))
-
-
-def target(context: Context) -> Object | None:
-    """The system that the result is built for: the engine's target, else its host."""
-    own = child(context.workflow, "engine", "target")
-    return system(context, own if is_given(own) else child(context.workflow, "engine", "host"))
+def runs_here(context: Context, entry: PassEntry) -> bool:
+    """Whether a pass runs on this machine; not where its host is a name that dangles."""
+    own = entry.node.get("host")
+    reference = own if is_given(own) else child(context.workflow, "engine", "host")
+    return not is_given(reference) or is_local(system(context, reference))
 
 
 def accelerators(of: Object | None) -> list[Object]:
@@ -218,7 +213,7 @@ def providers(of: Object | None) -> list[Scalar]:
 
 def is_local(of: Object | None) -> bool:
     """Whether a system is this machine."""
-    return of is None or text_of(of.get("type")) == "LocalSystem"
+    return of is not None and text_of(of.get("type")) == "LocalSystem"
 
 
 def data_files(data: DataConfig) -> list[Scalar]:

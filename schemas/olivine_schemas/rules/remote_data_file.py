@@ -19,24 +19,19 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import child, text_of
 
-from .reading import data_configs, host, is_local, passes, references_in
+from .reading import data_configs, passes, references_in, runs_here
 from .rule import Context, Rule
+
+MESSAGE = "This data is in an Azure ML datastore, and the pass runs on this machine. Give the pass another host."
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    remote = {
-        data.name
-        for data in data_configs(context)
-        if text_of(child(data.load, "data_files", "type")) == "azureml_datastore"
-    }
+    kinds = [(data.name, text_of(child(data.load, "data_files", "type"))) for data in data_configs(context)]
+    remote = {name for name, kind in kinds if kind == "azureml_datastore"}
     for entry in passes(context):
-        if is_local(host(context, entry)):
-            for reference in references_in(entry.config):
-                if reference.value in remote:
-                    message = (
-                        "This data is in an Azure ML datastore, and the pass runs on this machine. Change its host."
-                    )
-                    yield RULE.at(reference, message)
+        for reference in references_in(entry.config) if runs_here(context, entry) else ():
+            if reference.value in remote:
+                yield RULE.at(reference, MESSAGE)
 
 
 RULE = Rule("remote-data-file", Severity.ERROR, _check)
