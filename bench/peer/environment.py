@@ -19,6 +19,9 @@ PACKAGES = [
     "peft==0.21.2",
     "datasets==5.2.0",
     "accelerate==1.15.0",
+    # What Olive's own "finetune" extra asks for; peft imports bitsandbytes wherever it is installed.
+    "bitsandbytes==0.50.2",
+    "scipy",
     "requests",  # Olive imports it and does not declare it
 ]
 
