@@ -33,6 +33,14 @@ class ModelFacts:
     """Architecture, such as phi3."""
     layers: frozenset[str] = frozenset()
     """Dotted names of the modules whose weight is a matrix: those that an adapter can go to."""
+    shapes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Outputs and inputs of those layers, as far as the files tell."""
+    hidden_size: int | None = None
+    """Width of the hidden state."""
+    blocks: int | None = None
+    """Number of transformer blocks."""
+    vocabulary: int | None = None
+    """Number of tokens."""
     max_positions: int | None = None
     """Longest sequence the model was made for, in tokens."""
     tokens: frozenset[str] = frozenset()
@@ -72,6 +80,12 @@ class Facts(Protocol):
     def neighbours(self, path: str) -> tuple[str, ...] | None:
         """The paths that are in the folder of `path`, written the way `path` is."""
 
+    def entries(self, folder: str) -> tuple[str, ...] | None:
+        """The names in a folder, those of folders with a slash at the end; "" is the config's own."""
+
+    def hub_models(self) -> tuple[str, ...] | None:
+        """Names of the hub models in the local cache."""
+
     def text(self, path: str) -> str | None:
         """The text of a small file."""
 
@@ -92,6 +106,12 @@ class NoFacts:
         return None
 
     def neighbours(self, path: str) -> tuple[str, ...] | None:
+        return None
+
+    def entries(self, folder: str) -> tuple[str, ...] | None:
+        return None
+
+    def hub_models(self) -> tuple[str, ...] | None:
         return None
 
     def text(self, path: str) -> str | None:

@@ -60,6 +60,17 @@ class Subschema:
     """For the value of a `type` key: names with the description of what they stand for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What a type name makes of a block."""
+
+    description: str
+    runs: bool
+    """Whether Olivine runs it, or only checks it."""
+    required: tuple[Property, ...]
+    """The keys that it needs beside the type."""
+
+
 def validate(tree: Node, extra_passes: ExtraPasses | None = None, text: str | None = None) -> list[Problem]:
     """What is wrong with a document, one problem a mistake, in the order of the text.
 
@@ -111,11 +122,13 @@ def schemas_at(tree: Node, path: Path, extra_passes: ExtraPasses | None = None) 
     return [one for i, one in enumerate(out) if one not in out[:i]]
 
 
-def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) -> Subschema | None:
-    """What a block allows once its type is `name`; `of` describes the value of its type key."""
+def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) -> Branch:
+    """What a block is once its type is `name`; `of` describes the value of its type key."""
     known = language(extra_passes)
-    target = _mapping(of).get(name)
-    return _subschema(known, known.target(target), None) if target else None
+    schema = known.target(_mapping(of)[name])
+    needed = dict.fromkeys([*schema.get("required", ()), *schema.get("x-required", {}).get("names", ())])
+    required = tuple(_property(known, key, schema["properties"][key], True) for key in needed if key != "type")
+    return Branch(schema.get("description", ""), "x-checked-only" not in schema, required)
 
 
 def mistakes(of: Subschema, name: str, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:

@@ -10,7 +10,7 @@ from olivine_schemas.facts import DatasetFacts, DeviceFacts, ModelFacts
 from .dataset import read_dataset
 from .devices import find_devices
 from .kept import Kept
-from .model import find_model, read_model
+from .model import find_model, find_models, read_model
 
 MANY = 1000
 """Neighbours of a file that are looked at."""
@@ -42,6 +42,20 @@ class DiskFacts:
         except (OSError, ValueError, RuntimeError):
             return None
         return tuple((Path(path).parent / place.name).as_posix() for place in found if place.name[0] != ".")
+
+    def entries(self, folder: str) -> tuple[str, ...] | None:
+        try:
+            found = self._find(folder)
+            places = sorted(islice(found.iterdir(), MANY)) if found and found.is_dir() else []
+            return tuple(place.name + "/" * place.is_dir() for place in places if place.name[0] != ".")
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def hub_models(self) -> tuple[str, ...] | None:
+        try:
+            return find_models()
+        except (OSError, RuntimeError):
+            return None
 
     def text(self, path: str) -> str | None:
         return self._kept(_TEXTS, path)

@@ -31,10 +31,20 @@ def find_model(name: str) -> Path | None:
     """The snapshot of a hub model in the local cache of Hugging Face, the newest; None where there is none."""
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         return None
-    home = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface") / "hub"
-    snapshots = Path(home).expanduser() / f"models--{name.replace('/', '--')}" / "snapshots"
+    snapshots = _hub_cache() / f"models--{name.replace('/', '--')}" / "snapshots"
     found = [path for path in snapshots.glob("*") if (path / "config.json").is_file()]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def find_models() -> tuple[str, ...]:
+    """The names of the hub models in the local cache."""
+    folders = sorted(_hub_cache().glob("models--*--*"))
+    return tuple(folder.name.removeprefix("models--").replace("--", "/", 1) for folder in folders)
+
+
+def _hub_cache() -> Path:
+    home = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface") / "hub"
+    return Path(home).expanduser()
 
 
 def read_model(folder: Path) -> ModelFacts:
@@ -49,6 +59,10 @@ def read_model(folder: Path) -> ModelFacts:
     return ModelFacts(
         model_type=_str(config.get("model_type")),
         layers=frozenset(_layers(tensors)),
+        shapes=_shapes(tensors, settings),
+        hidden_size=_count(settings, "hidden_size", "n_embd", "d_model"),
+        blocks=_count(settings, "num_hidden_layers", "n_layer", "num_layers"),
+        vocabulary=_count(settings, "vocab_size"),
         max_positions=positions if isinstance(positions, int) and not isinstance(positions, bool) else None,
         tokens=frozenset(_tokens(folder)),
         parameters=sum(math.prod(shape) for _, shape in tensors.values() if shape) or None,
@@ -74,6 +88,25 @@ def _layers(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[str]:
             yield module
     if tensors:
         yield "lm_head"  # not in the file where it is tied to the embeddings
+
+
+def _shapes(tensors: dict[str, tuple[str, tuple[int, ...]]], settings: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """Outputs and inputs of the modules whose weight is a matrix; of the output layer also where it is tied."""
+    found = {
+        name.removesuffix(".weight"): (shape[0], shape[1])
+        for name, (_, shape) in tensors.items()
+        if len(shape) == 2 and name.endswith(".weight")
+    }
+    hidden, vocabulary = _count(settings, "hidden_size", "n_embd", "d_model"), _count(settings, "vocab_size")
+    if found and "lm_head" not in found and hidden and vocabulary:
+        found["lm_head"] = (vocabulary, hidden)
+    return found
+
+
+def _count(settings: dict[str, Any], *names: str) -> int | None:
+    """The first of these settings that is a whole number."""
+    values = (settings.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool)), None)
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:

@@ -1,0 +1,55 @@
+"""Completion: keys, values, names and whole blocks, in broken text as in whole.
+
+The tree says where the cursor is (`request.py`), the language what may stand there (`keys.py`, `values.py`), the files
+around the config what its values may be (`outside.py`). `place.py` sees to commas and lines, so that accepting an item
+never makes the document worse.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from olivine_schemas.facts import NO_FACTS, Facts
+from olivine_schemas.tree import Array, Object, Scalar, child, locate
+
+from . import outside, snippets
+from .items import Completion, Kind, plain
+from .keys import keys
+from .request import Request
+from .values import values
+
+if TYPE_CHECKING:
+    from ...workspace import Document
+
+__all__ = ["Completion", "Kind", "complete", "plain"]
+
+
+def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[Completion]:
+    """What may be typed at an offset of a JSON config, best first; nothing in comments and in YAML."""
+    if document.yaml or _in_comment(document, offset):
+        return []
+    cursor = locate(document.tree, offset)
+    request = Request(document, offset, facts, cursor)
+    if not isinstance(document.tree, (Object, Array)):
+        return snippets.configs(request)
+    if cursor.container is None:
+        return []
+    if cursor.in_key:
+        found = keys(request)
+    else:
+        node = child(document.tree, *cursor.path)
+        inside = _in_template(request, node)
+        found = outside.template(request, node) if inside and isinstance(node, Scalar) else values(request)
+    return sorted(found, key=lambda item: item.sort)
+
+
+def _in_comment(document: Document, offset: int) -> bool:
+    spans = (problem.span for problem in document.checked.problems if problem.code == "comment")
+    return any(span.start < offset <= span.end for span in spans)
+
+
+def _in_template(request: Request, node: object) -> bool:
+    """Whether the cursor is in the text of a template."""
+    key = request.cursor.path[-1] if request.cursor.path else ""
+    is_text = isinstance(node, Scalar) and isinstance(node.value, str) and node.value != ""
+    return is_text and str(key).endswith("_template")

@@ -1,0 +1,70 @@
+"""One question for completion: the document, and what stands at the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from olivine_schemas.facts import Facts
+from olivine_schemas.rules import Context
+from olivine_schemas.rules.reading import DataConfig, PassEntry, data_configs, names, passes
+from olivine_schemas.schema import Property, Subschema, schemas_at
+from olivine_schemas.tree import Cursor, Object, Path
+
+if TYPE_CHECKING:
+    from ...workspace import Document
+
+
+@dataclass(frozen=True)
+class Request:
+    """Where completion is asked for."""
+
+    document: Document
+    offset: int
+    facts: Facts
+    cursor: Cursor
+
+    @property
+    def text(self) -> str:
+        return self.document.text
+
+    @cached_property
+    def context(self) -> Context | None:
+        """What the rules read too; None where the document is no object."""
+        checked = self.document.checked
+        if checked.workflow is None or not isinstance(checked.tree, Object):
+            return None
+        return Context(checked.text, checked.tree, checked.workflow, checked.generation, self.facts)
+
+    @cached_property
+    def data(self) -> DataConfig | None:
+        """The data config around the cursor."""
+        found = data_configs(self.context) if self.context else []
+        return next((one for one in found if one.node.span.start < self.offset <= one.node.span.end), None)
+
+    @cached_property
+    def entry(self) -> PassEntry | None:
+        """The pass around the cursor."""
+        found = passes(self.context) if self.context else []
+        return next((one for one in found if one.node.span.start < self.offset <= one.node.span.end), None)
+
+    def names(self, table: str) -> list[str]:
+        """What a reference to a table may name."""
+        return [name for name in names(self.context, table) if name] if self.context else []
+
+    def schemas(self, path: Path) -> list[Subschema]:
+        """What may stand at a path."""
+        return schemas_at(self.document.tree, path)
+
+
+def properties(schemas: list[Subschema]) -> Mapping[str, Property]:
+    """The keys that may stand in a block, by name; obsolete ones are left out."""
+    return {one.name: one for schema in schemas for one in schema.properties if not one.deprecated}
+
+
+def stated(schema: Mapping[str, Any]) -> list[str]:
+    """The JSON types of a schema, without null; the first is the one meant."""
+    names = schema.get("type", [])
+    return [name for name in ([names] if isinstance(names, str) else names) if name != "null"]
