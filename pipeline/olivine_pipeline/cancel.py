@@ -14,7 +14,7 @@ EXIT_CANCELLED = 130
 
 
 class Cancel:
-    """A request to stop that long work looks at; `on_request` callbacks reach work that cannot look, such as a child process."""
+    """A request to stop, which long work looks at; callbacks reach what cannot look, such as a child process."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

@@ -1,7 +1,7 @@
 """Work in a child process: for libraries that change the process they run in, or may end it.
 
-The parent sends one JSON request and reads one JSON message a line. The child ends when its parent does, however that ends:
-its standard input closes.
+The parent sends one JSON request and reads one JSON message a line. The child ends when its parent does, however that
+ends: its standard input closes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Child:
         self._scratch = tempfile.TemporaryDirectory(prefix="olivine-")
         self._errors = Path(self._scratch.name, "stderr")
         with self._errors.open("wb") as errors:
-            # An empty working folder: the builder imports modules by common names, which a project's folder may have too.
+            # An empty working folder: libraries import modules by common names, which a project's folder may have too.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
@@ -62,7 +62,7 @@ class Child:
         self._scratch.cleanup()
 
     def messages(self, request: Message, cancel: Cancel) -> Iterator[Message]:
-        """Send the request and yield what the child says; `Cancelled` once a stop is asked for, `ChildFailed` where it fails."""
+        """Send the request and yield what the child says; raises `Cancelled` and `ChildFailed`."""
         forget = cancel.on_request(self._process.kill)
         try:
             with contextlib.suppress(BrokenPipeError):

@@ -58,7 +58,11 @@ class Digests:
 
     def folder(self, folder: Path) -> dict[str, str]:
         """Hashes of every file below a folder, hidden ones left out."""
-        files = (p for p in folder.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts))
+        files = (
+            p
+            for p in folder.rglob("*")
+            if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+        )
         return self.files(files, folder)
 
     def save(self) -> None:

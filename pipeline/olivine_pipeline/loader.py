@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -34,7 +35,7 @@ def load_tokenizer(model: ModelRef) -> Any:
 
 
 def load_base(model: ModelRef, device: Device, dtype: str | None, quantization: dict[str, Any] | None = None) -> Any:
-    """A full model on the device, in evaluation mode; `dtype` None keeps the stored one. `quantization` loads it in 4 bits."""
+    """A full model on the device, in evaluation mode, in the stored number format or in `dtype`, perhaps in 4 bits."""
     arguments = _load_kwargs(model)
     arguments["dtype"] = getattr(torch, dtype) if dtype else arguments.pop("torch_dtype", "auto")
     arguments.pop("torch_dtype", None)
@@ -84,5 +85,9 @@ def _bitsandbytes_config(settings: dict[str, Any]) -> Any:
 
 def _unloadable(model: ModelRef, error: Exception) -> RunError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    hint = "Check the folder's config.json and weights." if os.path.isdir(model.location) else "Check the name, the network and the login."
+    hint = (
+        "Check the folder's config.json and weights."
+        if Path(model.location).is_dir()
+        else "Check the name, the network and the login."
+    )
     return RunError("model-not-loaded", f'The model "{model.location}" cannot be loaded: {reason}', hint)

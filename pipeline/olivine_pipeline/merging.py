@@ -13,7 +13,7 @@ from .passes.base import Job
 def merge(job: Job) -> dict[str, Any]:
     """Merge the adapter `job.model` into its base, in the base's stored number format, and save model and tokenizer.
 
-    A 4-bit base is dequantized first: merging into 4-bit weights would quantize the sum again and lose most of the adapter.
+    A 4-bit base is dequantized first: merging into 4-bit weights would quantize the sum again and lose most of it.
     """
     from peft import PeftModel
 
@@ -21,7 +21,9 @@ def merge(job: Job) -> dict[str, Any]:
     assert adapter.base is not None
     quantization = adapter.settings.get("quantization")
     job.journal.progress("loading the model", 0, 0, "layer")
-    base = load_base(adapter.base, job.site.device, adapter.settings.get("dtype") if quantization else None, quantization)
+    base = load_base(
+        adapter.base, job.site.device, adapter.settings.get("dtype") if quantization else None, quantization
+    )
     if quantization:
         job.journal.log("info", "the base is dequantized from 4 bits before the adapter is merged")
         base = base.dequantize(dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""What a config will do: its passes with their keys, and which results are there already. Nothing is loaded or started."""
+"""What a config will do: its passes with their keys, and which results are there already. Nothing is loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
+
+from pydantic import ValidationError
 
 from olivine_schemas.check import Checked, check
 from olivine_schemas.disk_facts import DiskFacts
@@ -18,12 +20,11 @@ from olivine_schemas.language.workflow import Workflow
 from olivine_schemas.lines import LineIndex
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.runs import Location
+from olivine_schemas.tree import Node, child, to_data
 from olivine_schemas.tree import Path as TreePath
-from olivine_schemas.tree import child, to_data
-from pydantic import ValidationError
 
 from . import data, documents
-from .devices import Device, training_device
+from .devices import training_device
 from .digests import digest_of
 from .errors import ConfigRefused, RunError
 from .passes.base import ModelRef, PassType, Settled, Site, pass_types
@@ -47,11 +48,8 @@ class Config:
         return self.path.parent
 
     def location(self, *path: str | int) -> Location | None:
-        """Where the value at a path of the canonical workflow stands in the file; the nearest one above it where it is a default."""
-        node = None
-        for length in range(len(path), -1, -1):
-            if (node := child(self.checked.workflow, *path[:length])) is not None:
-                break
+        """Where the value at a path of the canonical workflow stands in the file, or the nearest one above it."""
+        node = self._nearest(path)
         return self.location_at(node.span.start) if node else None
 
     def location_at(self, offset: int) -> Location:
@@ -61,18 +59,19 @@ class Config:
 
     def refuse(self, code: str, message: str, *path: str | int) -> NoReturn:
         """Refuse the config for what stands at a path of the canonical workflow."""
-        node = self.checked.workflow
-        for length in range(len(path), 0, -1):
-            if (found := child(self.checked.workflow, *path[:length])) is not None:
-                node = found
-                break
+        node = self._nearest(path)
         assert node is not None
         raise ConfigRefused(str(self.path), self.checked.text, (Problem(node.span, Severity.ERROR, code, message),))
+
+    def _nearest(self, path: TreePath) -> Node | None:
+        """The node at a path of the canonical workflow, or the nearest one above it."""
+        nodes = (child(self.checked.workflow, *path[:length]) for length in range(len(path), -1, -1))
+        return next((node for node in nodes if node is not None), None)
 
 
 @dataclass(frozen=True)
 class PlannedPass:
-    """A pass that will run: `model` is what it takes, `result` what it makes, `entry` the finished result if there is one."""
+    """A pass of the plan: it takes `model` and makes `result`; `entry` is the finished result if there is one."""
 
     name: str
     type: PassType
@@ -120,8 +119,9 @@ def plan(path: Path, *, up_to: str | None = None, force: bool = False) -> Plan:
     """Plan the config at `path`, up to and with the pass `up_to`; `force` takes no result from the cache."""
     config = load_config(path)
     workflow = config.workflow
-    if workflow.engine.search_strategy:
-        config.refuse("search-not-supported", _SEARCH, "engine", "search_strategy")
+    for setting in ("search_strategy", "pass_flows"):
+        if getattr(workflow.engine, setting):
+            config.refuse("search-not-supported", _SEARCH, "engine", setting)
     if up_to is not None and up_to not in workflow.passes:
         names = ", ".join(workflow.passes) or "none"
         raise RunError("unknown-pass-name", f'There is no pass "{up_to}" in this config; its passes: {names}.')
@@ -141,13 +141,17 @@ def plan(path: Path, *, up_to: str | None = None, force: bool = False) -> Plan:
     return Plan(config, first, passes, store, engine_site)
 
 
-_SEARCH = "Olivine runs the passes as written and does not search among alternatives. Set search_strategy to false."
+_SEARCH = "Olivine runs the passes as written and does not search among alternatives."
 
 
-def _plan_pass(config: Config, name: str, entries: list[Pass], site: Site, model: ModelRef, store: Store) -> PlannedPass:
+def _plan_pass(
+    config: Config, name: str, entries: list[Pass], site: Site, model: ModelRef, store: Store
+) -> PlannedPass:
     place: TreePath = ("passes", name, 0)
     if len(entries) > 1:
-        config.refuse("search-not-supported", f'The pass "{name}" has several alternatives. {_SEARCH}', "passes", name, 1)
+        config.refuse(
+            "search-not-supported", f'The pass "{name}" has several alternatives. {_SEARCH}', "passes", name, 1
+        )
     entry = entries[0]
     pass_type = pass_types().get(entry.type)
     if pass_type is None:
@@ -172,9 +176,12 @@ def _plan_pass(config: Config, name: str, entries: list[Pass], site: Site, model
 
 
 def _order_message(pass_type: PassType, model: ModelRef) -> str:
-    has = {"transformers": "a full model", "adapter": "a model with a separate adapter", "onnx": "an ONNX model"}[model.kind]
+    has = {"transformers": "a full model", "adapter": "a model with a separate adapter", "onnx": "an ONNX model"}[
+        model.kind
+    ]
     wants = " or ".join(
-        {"transformers": "a full model", "adapter": "an adapter", "onnx": "an ONNX model"}[kind] for kind in sorted(pass_type.accepts)
+        {"transformers": "a full model", "adapter": "an adapter", "onnx": "an ONNX model"}[kind]
+        for kind in sorted(pass_type.accepts)
     )
     if model.kind == "adapter" and "transformers" in pass_type.accepts:
         return f"{pass_type.name} works on {wants}, and here it gets {has}: put a MergeAdapterWeights pass before it."
@@ -182,7 +189,7 @@ def _order_message(pass_type: PassType, model: ModelRef) -> str:
 
 
 def _key(config: Config, pass_type: PassType, parameters: Any, site: Site, model: ModelRef, store: Store) -> str:
-    """What a result is made from: the pass and its settled parameters, the input, the bytes of the data, versions that matter."""
+    """Everything that a result is made from: pass, settled parameters, input, bytes of the data, versions."""
     sources = [_data_key(config, name, store) for name in pass_type.data_configs(parameters)]
     return digest_of(
         {
@@ -199,7 +206,10 @@ def _key(config: Config, pass_type: PassType, parameters: Any, site: Site, model
 
 def _data_key(config: Config, name: str, store: Store) -> dict[str, Any]:
     source = config.workflow.data_config(name)
-    return {"config": source.model_dump(mode="json", exclude={"name"}), "files": data_digests(source, config.folder, store)}
+    return {
+        "config": source.model_dump(mode="json", exclude={"name"}),
+        "files": data_digests(source, config.folder, store),
+    }
 
 
 def data_digests(source: DataConfig, folder: Path, store: Store) -> dict[str, str]:
@@ -210,7 +220,7 @@ def data_digests(source: DataConfig, folder: Path, store: Store) -> dict[str, st
 def _input_model(config: Config, store: Store) -> ModelRef:
     model = config.workflow.input_model
     if model.type != "HfModel":
-        message = f"Olivine checks {model.type} but does not run it; it starts from a HfModel (or PyTorchModel with hf_config)."
+        message = f"Olivine checks {model.type} but does not run it; it starts from an HfModel."
         config.refuse("model-not-run", message, "input_model", "type")
     try:
         typed = ModelConfig.model_validate(model.config)
@@ -218,14 +228,25 @@ def _input_model(config: Config, store: Store) -> ModelRef:
         _refuse_invalid(config, error, ("input_model", "config"))
     location = typed.model_path
     if isinstance(location, ResourcePath):
-        location = location.config.get("path") or location.config.get("name") if not location.type.startswith("azureml") else None
+        location = (
+            location.config.get("path") or location.config.get("name")
+            if not location.type.startswith("azureml")
+            else None
+        )
     if not location:
-        config.refuse("model-not-run", "Olivine cannot fetch this model here; name a local folder or a hub model.", "input_model", "config")
+        config.refuse(
+            "model-not-run",
+            "Olivine cannot fetch this model here; name a local folder or a hub model.",
+            "input_model",
+            "config",
+        )
     folder = config.folder / location
     load_kwargs = typed.load_kwargs.model_dump(mode="json", exclude_none=True)
     content: Any = store.digests.folder(folder) if folder.is_dir() else {"hub": location}
     key = digest_of({"format": FORMAT, "model": content, "load_kwargs": load_kwargs})
-    ref = ModelRef("transformers", str(folder) if folder.is_dir() else location, key, None, {"load_kwargs": load_kwargs})
+    ref = ModelRef(
+        "transformers", str(folder) if folder.is_dir() else location, key, None, {"load_kwargs": load_kwargs}
+    )
     if typed.adapter_path is None:
         return ref
     adapter = config.folder / typed.adapter_path
@@ -236,21 +257,19 @@ def _site(config: Config, host: str | System | None, target: str | System | None
     host_system = config.workflow.system(host)
     target_system = config.workflow.system(target) if target is not None else host_system
     if host_system.type != "LocalSystem":
-        message = f"Olivine runs passes on this machine; it does not run them on a system of type {host_system.type} yet."
+        message = f"Olivine runs passes on this machine, not yet on a system of type {host_system.type}."
         config.refuse("system-not-run", message, *place)
     device = training_device(host_system.device)
     if device is None:
-        here: Device | None = training_device("cpu")
-        message = (
-            f'The host asks for the device "{host_system.device}", which this machine does not have; it has {here.name if here else "none"}. '
-            "Run this config where the device is, or change the accelerator's device to cpu."
-        )
-        config.refuse("device-not-here", message, *place)
+        wanted, cpu = host_system.device, training_device("cpu")
+        message = f'The host asks for the device "{wanted}", which this machine does not have'
+        message += f"; it has {cpu.name}." if cpu else "."
+        config.refuse("device-not-here", f'{message} Run it elsewhere, or change the device to "cpu".', *place)
     return Site(host_system, target_system, device, config.folder)
 
 
 def _refuse_invalid(config: Config, error: ValidationError, place: TreePath) -> NoReturn:
-    """What the checks let through and the typed models do not accept: still a refusal with its place, never a traceback."""
+    """Refuse, with its place, what the checks let through and the typed models do not accept."""
     first = error.errors()[0]
     config.refuse("invalid-value", f"{'.'.join(map(str, first['loc']))}: {first['msg']}", *place, *first["loc"])
 
@@ -265,7 +284,17 @@ def _extra_passes() -> dict[str, Any]:
     return {name: parameter_schema(parameters) for name, parameters in from_elsewhere.items()}
 
 
-_PACKAGES = ("olivine", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "datasets", "onnxruntime", "onnxruntime-genai")
+_PACKAGES = (
+    "olivine",
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "onnxruntime",
+    "onnxruntime-genai",
+)
 
 
 def installed_versions() -> dict[str, str]:

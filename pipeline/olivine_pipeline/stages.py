@@ -62,7 +62,11 @@ class Measured:
 
 def stages_of(plan: Plan) -> list[Stage]:
     """The input model where it is to be measured, and every pass's result."""
-    stages = [Stage("base", plan.model, plan.passes[0].site if plan.passes else plan.site)] if plan.workflow.engine.evaluate_input_model else []
+    stages = (
+        [Stage("base", plan.model, plan.passes[0].site if plan.passes else plan.site)]
+        if plan.workflow.engine.evaluate_input_model
+        else []
+    )
     for planned in plan.passes:
         name = NAMES[planned.type.yields]
         taken = any(stage.name == name for stage in stages)
@@ -83,7 +87,9 @@ class HeldOutSource:
 def held_out_source(plan: Plan) -> HeldOutSource:
     """The evaluator's data config, else the first training pass's evaluation data, else what it holds out."""
     workflow = plan.workflow
-    trained = next((p.settled.parameters for p in plan.passes if isinstance(p.settled.parameters, LoRAParameters)), None)
+    trained = next(
+        (p.settled.parameters for p in plan.passes if isinstance(p.settled.parameters, LoRAParameters)), None
+    )
     training = workflow.data_config(trained.train_data_config) if trained else None
     evaluator = workflow.engine.evaluator
     chosen = evaluator if isinstance(evaluator, Evaluator) else workflow.evaluators.get(evaluator or "")
@@ -118,7 +124,14 @@ class Measurements:
 
     def measure(self, stage: Stage) -> Measured:
         """The measurements of a stage, from the store where they are there."""
-        key = digest_of({"evaluation": REVISION, "model": stage.model.key, "data": self._source_key, "device": stage.site.device.kind})
+        key = digest_of(
+            {
+                "evaluation": REVISION,
+                "model": stage.model.key,
+                "data": self._source_key,
+                "device": stage.site.device.kind,
+            }
+        )
         store = self._plan.store
         entry = None if self._plan.workflow.engine.clean_evaluation_cache else store.get(key)
         if entry is None:
@@ -187,7 +200,7 @@ class Measurements:
 
 
 class TorchModels:
-    """The model loaded last: the base of an adapter is measured through the adapted model with its adapter switched off."""
+    """The model loaded last; an adapter's base is measured through the adapted model, its adapter switched off."""
 
     def __init__(self) -> None:
         self._ref: ModelRef | None = None

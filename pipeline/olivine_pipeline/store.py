@@ -75,7 +75,7 @@ class Store:
 
     @contextmanager
     def lock(self, key: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the right to make one artifact. `on_wait` is called each half second while another run holds it; it may raise."""
+        """Hold the right to make one artifact; `on_wait`, which may raise, is called while another run holds it."""
         from filelock import FileLock, Timeout
 
         folder = self.folder / "locks"
@@ -101,7 +101,9 @@ class Store:
         building.mkdir()
         try:
             fill(building)
-            files = {str(f.relative_to(building).as_posix()): _seal(f) for f in sorted(building.rglob("*")) if f.is_file()}
+            files = {
+                str(f.relative_to(building).as_posix()): _seal(f) for f in sorted(building.rglob("*")) if f.is_file()
+            }
             manifest = {"version": 1, "key": key, "made": time.time(), "record": record}
             manifest["files"] = {name: asdict(file) for name, file in files.items()}
             _write_synced(building / MANIFEST, json.dumps(manifest, indent=1, default=str))

@@ -56,7 +56,7 @@ def _json_lines(path: Path) -> list[dict[str, float]]:
     return points
 
 
-class EpochLengthGroupedSampler(LengthGroupedSampler):
+class EpochLengthGroupedSampler(LengthGroupedSampler):  # type: ignore[misc]
     """Batches of similar lengths in an order that follows from seed and epoch alone.
 
     The library's own sampler draws from the global random state, so a resumed run would see other batches.
@@ -101,7 +101,7 @@ class CheckpointedTrainer(Trainer):  # type: ignore[misc]
         return sampler
 
     def save_last_step(self) -> None:
-        """Checkpoint the last finished step, as it was when that step ended: a step given up half-way leaves no trace."""
+        """Checkpoint the last finished step as it was when it ended: a step given up half-way leaves no trace."""
         if self.state.global_step > 0 and self.telling.saved_step != self.state.global_step:
             self.telling.restore_random_state()
             self._save_checkpoint(self.model, trial=None)
@@ -152,22 +152,33 @@ class Telling(TrainerCallback):  # type: ignore[misc]
         self._losses.add(state.global_step, loss)
         journal = self._job.journal
         journal.metric("loss", loss, state.global_step)
-        journal.metric("tokens_per_second", self._tokens / max(time.monotonic() - self._started, 1e-9), state.global_step)
+        journal.metric(
+            "tokens_per_second", self._tokens / max(time.monotonic() - self._started, 1e-9), state.global_step
+        )
         journal.progress("training", state.global_step, state.max_steps, "step")
         self._evaluated = 0
         if args.save_strategy == "no" and time.monotonic() - self._last_save > CHECKPOINT_SECONDS:
             control.should_save = state.global_step < state.max_steps
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any) -> None:
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
+    ) -> None:
         for name in ("learning_rate", "grad_norm", "eval_loss"):
             if isinstance(logs.get(name), (int, float)):
                 self._job.journal.metric(name, float(logs[name]), state.global_step)
 
     def on_prediction_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, eval_dataloader: Any = None, **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        eval_dataloader: Any = None,
+        **_: Any,
     ) -> None:
         self._evaluated += 1
-        self._job.journal.progress("evaluating", self._evaluated, len(eval_dataloader) if eval_dataloader is not None else 0, "batch")
+        self._job.journal.progress(
+            "evaluating", self._evaluated, len(eval_dataloader) if eval_dataloader is not None else 0, "batch"
+        )
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._evaluated = 0

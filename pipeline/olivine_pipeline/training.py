@@ -1,4 +1,4 @@
-"""Fine-tuning: one adapter, trained with the transformers Trainer, resumable to the bit. Importing this module imports torch."""
+"""Fine-tuning an adapter with the transformers Trainer, resumable to the bit. Importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .errors import Cancelled, RunError
 from .loader import load_base, load_tokenizer, prepare_threads
 from .passes.base import TRAINING_RECORD, Job
 from .trainer import CheckpointedTrainer, Losses
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -83,7 +84,7 @@ def training_data(job: Job, tokenizer: Any) -> TrainingData:
 
 
 def training_arguments(job: Job, *, has_evaluation: bool) -> Any:
-    """transformers.TrainingArguments of a pass: everything the config names, and what the device and the run folder ask for."""
+    """transformers.TrainingArguments: everything the config names, and what device and run folder ask for."""
     from transformers import TrainingArguments
 
     parameters: LoRAParameters = job.parameters
@@ -91,7 +92,12 @@ def training_arguments(job: Job, *, has_evaluation: bool) -> Any:
     values = passed_through(parameters.training_args)
     values["eval_strategy"] = values.get("eval_strategy", "steps") if has_evaluation else "no"
     values["output_dir"] = str(checkpoint_folder(job))
-    values.update(disable_tqdm=True, use_cpu=on_cpu, bf16=parameters.torch_dtype == "bfloat16", fp16=parameters.torch_dtype == "float16")
+    values.update(
+        disable_tqdm=True,
+        use_cpu=on_cpu,
+        bf16=parameters.torch_dtype == "bfloat16",
+        fp16=parameters.torch_dtype == "float16",
+    )
     if on_cpu:
         values.setdefault("dataloader_pin_memory", False)
     elif parameters.allow_tf32 and job.site.device.bf16:
@@ -101,8 +107,6 @@ def training_arguments(job: Job, *, has_evaluation: bool) -> Any:
     if "save_strategy" not in values and "save_steps" not in values:
         values["save_strategy"] = "no"  # CheckpointedTrainer saves by the clock instead
     values.pop("resume_from_checkpoint", None)
-    values.pop("early_stopping_patience", None)
-    values.pop("early_stopping_threshold", None)
     try:
         return TrainingArguments(**values)
     except (TypeError, ValueError, ImportError) as error:
@@ -118,7 +122,7 @@ def _rename_checkpointing(values: dict[str, Any]) -> None:
 
 
 def checkpoint_folder(job: Job) -> Path:
-    """Where checkpoints go: `training_args.output_dir`, a folder of its own for each key, or else the pass's working folder."""
+    """Where checkpoints go: a folder of this key below `training_args.output_dir`, or else the pass's work folder."""
     wanted = job.parameters.training_args.output_dir
     return job.site.folder / wanted / job.work.name[:16] if wanted else job.work / "checkpoints"
 
@@ -158,13 +162,12 @@ def _runtime_config(parameters: LoRAParameters) -> Any:
 
 
 def _early_stopping(parameters: LoRAParameters) -> list[Any]:
-    extra = parameters.training_args.model_extra or {}
-    patience = extra.get("early_stopping_patience")
-    if patience is None:
+    arguments = parameters.training_args
+    if arguments.early_stopping_patience is None:
         return []
     from transformers import EarlyStoppingCallback
 
-    return [EarlyStoppingCallback(int(patience), float(extra.get("early_stopping_threshold") or 0.0))]
+    return [EarlyStoppingCallback(arguments.early_stopping_patience, arguments.early_stopping_threshold)]
 
 
 def _fit(trainer: CheckpointedTrainer, losses: Losses, extra: dict[str, Any]) -> None:
@@ -183,7 +186,10 @@ def _fit(trainer: CheckpointedTrainer, losses: Losses, extra: dict[str, Any]) ->
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint below a folder. trainer_state.json is written last, so one without it is half-written and goes."""
+    """The newest whole checkpoint below a folder.
+
+    trainer_state.json is written last, so a checkpoint without it is half-written, and is removed.
+    """
     whole = []
     for path in folder.glob("checkpoint-*"):
         if (path / "trainer_state.json").is_file() and _is_json(path / "trainer_state.json"):
@@ -206,9 +212,9 @@ def _step_of(checkpoint: Path) -> int:
 
 
 def _save_adapter(model: Any, job: Job) -> None:
-    """Adapter weights and config in PEFT's layout, naming the base as the config does rather than by this machine's path."""
+    """Adapter weights and config in PEFT's layout, naming the base as the config does and not by an absolute path."""
     base = job.model.location
-    if os.path.isabs(base):
+    if Path(base).is_absolute():
         base = Path(os.path.relpath(base, job.site.folder)).as_posix()
     for config in model.peft_config.values():
         config.base_model_name_or_path = base

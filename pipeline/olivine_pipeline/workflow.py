@@ -1,4 +1,4 @@
-"""Running a plan: every pass whose result is not there yet, a measurement of every stage, and the results in `output_dir`."""
+"""Running a plan: every pass without a result, a measurement of every stage, and the results in `output_dir`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from .stages import Measured, Measurements, Stage, stages_of
 from .store import Entry
 
 
-
 @dataclass(frozen=True)
 class Finished:
     """A pass of this run: its artifact, how long it took, and whether it was there already."""
@@ -37,7 +36,7 @@ class Finished:
 
 
 def run(config: Path, journal: Journal, *, cancel: Cancel, up_to: str | None = None, force: bool = False) -> RunReport:
-    """Do what a config says. `ConfigRefused`, `RunError` and `Cancelled` say how it ended otherwise; finished passes stay."""
+    """Do what a config says. Raises `ConfigRefused`, `RunError` and `Cancelled`; finished passes stay."""
     started = time.time()
     planned = plan(config, up_to=up_to, force=force)
     if planned.workflow.engine.clean_cache:
@@ -122,7 +121,9 @@ def _make(planned: Plan, step: PlannedPass, journal: Journal, cancel: Cancel) ->
         raise
     except OSError as error:
         if error.errno == 28:
-            raise RunError("disk-full", f"The disk that holds {planned.store.folder} is full.", "Free space, or run: olivine clean") from error
+            raise RunError(
+                "disk-full", f"The disk that holds {planned.store.folder} is full.", "Free space, or run: olivine clean"
+            ) from error
         raise
 
 
@@ -133,10 +134,14 @@ def _measure(measurements: Measurements, stage: Stage, finished: Finished, plann
     except RunError as error:
         if stage.model == finished.planned.result:
             planned.store.discard(finished.planned.key)
-        raise RunError(error.code, error.message, error.hint, planned.config.location(*finished.planned.place, "type")) from error
+        raise RunError(
+            error.code, error.message, error.hint, planned.config.location(*finished.planned.place, "type")
+        ) from error
 
 
-def _report(planned: Plan, finished: list[Finished], stages: list[Stage], measured: dict[str, Measured], started: float) -> RunReport:
+def _report(
+    planned: Plan, finished: list[Finished], stages: list[Stage], measured: dict[str, Measured], started: float
+) -> RunReport:
     training = _training_record(finished)
     answers: dict[tuple[str, str], dict[str, str]] = {}
     for stage in stages:

@@ -49,7 +49,7 @@ def check(
     """
     parsed = _parse_yaml(text) if yaml else parse(text)
     tree, syntax = parsed.tree, parsed.problems
-    structure = _undamaged(schema.validate(tree, extra_passes), syntax)
+    structure = _undamaged(schema.validate(tree, extra_passes, None if yaml else text), syntax)
     if not isinstance(tree, Object):
         return Checked(text, tree, None, "new", _one_each([*syntax, *structure]))
     resolved = resolve(tree)

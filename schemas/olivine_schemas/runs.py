@@ -1,7 +1,7 @@
 """The second door between server and pipeline: what a run tells while it happens, and where it keeps its records.
 
-A run appends one JSON object a line to `events.jsonl`. Readers skip event types and fields that they do not know, and a torn
-last line. `run-events.schema.json` beside this file is generated from these classes.
+A run appends one JSON object a line to `events.jsonl`. Readers skip event types and fields that they do not know, and
+a torn last line. `run-events.schema.json` beside this file is generated from these classes.
 """
 
 from __future__ import annotations
@@ -187,8 +187,19 @@ class RunFinished(Event):
     output: str | None = None
 
 
-AnyEvent = Union[
-    RunStarted, PassStarted, PassSkipped, PassFinished, Progress, Metric, Evaluated, Log, Warned, Artifact, RunFailed, RunFinished
+AnyEvent = Union[  # noqa: UP007 - an expression, and Python 3.10 runs it
+    RunStarted,
+    PassStarted,
+    PassSkipped,
+    PassFinished,
+    Progress,
+    Metric,
+    Evaluated,
+    Log,
+    Warned,
+    Artifact,
+    RunFailed,
+    RunFinished,
 ]
 EVENTS: dict[str, type[Event]] = {cls.TYPE: cls for cls in AnyEvent.__args__}  # type: ignore[attr-defined]
 

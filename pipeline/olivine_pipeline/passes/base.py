@@ -31,8 +31,8 @@ Kind = Literal["transformers", "adapter", "onnx"]
 class ModelRef:
     """A model between two passes.
 
-    `location` is a folder or a hub name, `key` stands for its content, `base` is the model it was made from. `settings` hold how
-    it is to be loaded: `load_kwargs` of the input model, `dtype` and `quantization` of an adapter's base.
+    `location` is a folder or a hub name, `key` stands for its content, `base` is the model it was made from. `settings`
+    hold how it is to be loaded: `load_kwargs` of the input model, `dtype` and `quantization` of an adapter's base.
     """
 
     kind: Kind
@@ -49,7 +49,7 @@ class ModelRef:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a pass runs and what for: systems of the config, the device that the host means here, the config file's folder."""
+    """Where a pass runs and what for; `device` is what the host means here, `folder` that of the config file."""
 
     host: System
     target: System
@@ -83,8 +83,8 @@ class Job:
 class PassType:
     """A pass that Olivine can run.
 
-    `settle` fits the parameters to the site before anything is loaded and raises `RunError` for what cannot work; what it
-    returns is what the result's key is made of. `run` fills `job.out` and returns what to record of it.
+    `settle` fits the parameters to the site before anything is loaded and raises `RunError` for what cannot work; what
+    it returns is what the result's key is made of. `run` fills `job.out` and returns what to record of it.
     """
 
     name: str
@@ -111,6 +111,7 @@ def pass_types() -> dict[str, PassType]:
         try:
             found[entry.name] = entry.load()
         except Exception as error:  # another package's fault must not end this one
-            message = f'The pass "{entry.name}" of {entry.dist.name if entry.dist else "another package"} cannot be loaded: {error}'
+            owner = entry.dist.name if entry.dist else "another package"
+            message = f'The pass "{entry.name}" of {owner} cannot be loaded: {error}'
             raise RunError("broken-pass", message, "Update or uninstall that package.") from error
     return found

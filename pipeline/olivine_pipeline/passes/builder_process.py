@@ -1,6 +1,7 @@
 """The child process that runs onnxruntime-genai's model builder.
 
-The builder changes `sys.path`, imports modules by common names and configures the root logger, so it gets a process of its own.
+The builder changes `sys.path`, imports modules by common names and configures the root logger, so it gets a process
+of its own.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def build(request: dict[str, Any], say: Callable[[Message], None]) -> None:
     quantizer.setLevel(logging.INFO)
     quantizer.propagate = False
     quantizer.addHandler(progress)
-    sys.stdout = progress  # type: ignore[assignment]
+    sys.stdout = progress
     create_model(*place, **extra)
 
 

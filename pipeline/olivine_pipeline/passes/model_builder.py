@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from olivine_schemas.language.passes import ModelBuilderParameters
+from olivine_schemas.rules.builder_precision_device import FAILS
+from olivine_schemas.rules.unknown_builder_option import OPTIONS
 
 from ..child import Child, ChildFailed
 from ..errors import RunError
@@ -22,15 +24,6 @@ PROVIDERS = {
 }
 """Execution providers that the builder can build for, and its own names for them."""
 
-DOES_NOT_LOAD = {
-    ("fp32", "cuda"): "builds, but onnxruntime-genai cannot load it; take fp16, bf16 or int4",
-    ("fp32", "dml"): "builds, but onnxruntime-genai cannot load it; take fp16 or int4",
-    ("bf16", "cpu"): "has no kernels on the CPU; take fp32, int8 or int4",
-    ("bf16", "dml"): "has no kernels on DirectML; take fp16 or int4",
-    ("fp16", "cpu"): "fails at the first token on the CPU; take fp32, int8 or int4",
-}
-"""Combinations of precision and provider that are known to build and then not to run."""
-
 _OPTIONS = {
     "int4_block_size": "block_size",
     "int4_accuracy_level": "accuracy_level",
@@ -41,32 +34,24 @@ _OPTIONS = {
 }
 """Olive's names of the quantization options, and the builder's. The builder ignores names that it does not know."""
 
-KNOWN_OPTIONS = frozenset(
-    [
-        *_OPTIONS.values(),
-        *"""use_qdq use_8bits_moe use_webgpu_fp32 use_cuda_bf16 include_hidden_states exclude_embeds exclude_lm_head
-        enable_cuda_graph enable_dml_graph enable_webgpu_graph shared_embeddings hf_remote fuse_qkv disable_qkv_fusion
-        fuse_qk_norm_gqa prune_lm_head use_paged_attention windowed_kv_cache use_device_allocator_for_initializers
-        enable_cuda_fpa_intb_gemm fuse_mlp_gate_up exclude_mtp state_window state_update_capacity max_draft_tokens
-        paged_block_size paged_chunk_size max_batch_size max_scheduled_tokens num_blocks gpu_utilization_factor
-        qmoe_block_size qmoe_weights_prepacked matmulnbits_weights_prepacked matmul_mixed_precision num_hidden_layers
-        filename moe_quant_type kv_cache_quant_scheme kv_cache_rotation kv_cache_scale_file aux_hidden_state_layers""".split(),
-    ]
-)
-"""Options that the builder of onnxruntime-genai 0.18 knows."""
-
 _NO_REPOSITORY = {"GIT_DIR": os.devnull}
-"""The builder writes the commit of the repository around it into the model, so the same build would give another file."""
+"""The builder writes the commit of a repository around it into the model; without one, the same build gives the same file."""
 
 BYTES_PER_PARAMETER = 7.4
 """Peak memory of a build, measured."""
 
 
 def _settle(parameters: ModelBuilderParameters, site: Site, model: ModelRef) -> Settled:
-    provider = _provider(site)
-    if reason := DOES_NOT_LOAD.get((parameters.precision, provider)):
-        raise RunError("precision-not-for-device", f"{parameters.precision} {reason}.")
-    unknown = sorted(set(parameters.extra_options or {}) - KNOWN_OPTIONS)
+    name = _provider_name(site)
+    if name not in PROVIDERS:
+        choices = ", ".join(PROVIDERS)
+        raise RunError(
+            "provider-not-built-for", f"The model builder cannot build for {name}.", f"It can for {choices}."
+        )
+    if instead := FAILS.get((parameters.precision, name)):
+        message = f"A model in {parameters.precision} builds for {name} and then does not run."
+        raise RunError("builder-precision-device", message, f"Take {instead} or int4.")
+    unknown = sorted(set(parameters.extra_options or {}) - OPTIONS)
     if unknown:
         raise RunError("unknown-builder-option", f'The model builder has no option "{unknown[0]}".')
     if parameters.exclude_embeds or parameters.exclude_lm_head:
@@ -77,18 +62,15 @@ def _settle(parameters: ModelBuilderParameters, site: Site, model: ModelRef) -> 
         )
     if _separates_embeddings(parameters, model):
         options = {**(parameters.extra_options or {}), "shared_embeddings": False}
-        note = "This model shares its embeddings with the output layer; they are kept apart, for the quantized pair does not load."
+        note = (
+            "Embeddings and output layer share a matrix here; they are kept apart, as the quantized pair does not load."
+        )
         return Settled(parameters.model_copy(update={"extra_options": options}), (note,))
     return Settled(parameters)
 
 
-def _provider(site: Site) -> str:
-    name = site.target.provider
-    if name is None:
-        name = "CUDAExecutionProvider" if site.target.device == "gpu" else "CPUExecutionProvider"
-    if name not in PROVIDERS:
-        raise RunError("provider-not-built-for", f"The model builder cannot build for {name}.", f"It can for {', '.join(PROVIDERS)}.")
-    return PROVIDERS[name]
+def _provider_name(site: Site) -> str:
+    return site.target.provider or ("CUDAExecutionProvider" if site.target.device == "gpu" else "CPUExecutionProvider")
 
 
 def _separates_embeddings(parameters: ModelBuilderParameters, model: ModelRef) -> bool:
@@ -129,7 +111,7 @@ def _run(job: Job) -> dict[str, Any]:
         "model": job.model.location,
         "out": str(job.out),
         "precision": job.parameters.precision,
-        "provider": _provider(job.site),
+        "provider": PROVIDERS[_provider_name(job.site)],
         "options": builder_options(job.parameters),
         "trust_remote_code": bool((job.model.input_model.settings.get("load_kwargs") or {}).get("trust_remote_code")),
         "cache": str(job.work),
@@ -142,15 +124,21 @@ def _run(job: Job) -> dict[str, Any]:
     except ChildFailed as error:
         raise _build_error(error, job) from error
     _merge_search(job.out / "genai_config.json", job.parameters.search)
-    return {"precision": job.parameters.precision, "provider": _provider(job.site), "options": builder_options(job.parameters)}
+    return {
+        "precision": job.parameters.precision,
+        "provider": PROVIDERS[_provider_name(job.site)],
+        "options": builder_options(job.parameters),
+    }
 
 
 def _build_error(error: ChildFailed, job: Job) -> RunError:
     for line in error.words:
         job.journal.log("error", line)
     if error.was_killed:
-        hint = f"A build takes about {BYTES_PER_PARAMETER} bytes a parameter of memory. Close other programs or use a larger machine."
-        return RunError("out-of-memory", "The model builder was ended by the system, most likely for lack of memory.", hint)
+        hint = f"A build takes about {BYTES_PER_PARAMETER} bytes of memory a parameter. Take a larger machine."
+        return RunError(
+            "out-of-memory", "The model builder was ended by the system, most likely for lack of memory.", hint
+        )
     return RunError("build-failed", f"The model builder stopped: {error.words[-1] if error.words else error}")
 
 

@@ -191,7 +191,7 @@ def _systems(catalog: Catalog, definitions: Definitions) -> None:
 def _training(catalog: Catalog, definitions: Definitions) -> None:
     fields = nullable(catalogued.parameters(catalog["training_arguments"]))
     for key, schema in raw.properties(TrainingArguments, definitions).items():
-        values = {"enum": fields[key]["enum"]} if "enum" in fields[key] and "enum" not in schema else {}
+        values = {"enum": fields[key]["enum"]} if "enum" in fields.get(key, {}) and "enum" not in schema else {}
         fields[key] = schema | values
     fields = {**dict.fromkeys(catalog["removed_training_arguments"], GONE), **forms.with_old_names(fields)}
     shared = forms.closed(fields, description=TrainingArguments.__doc__)

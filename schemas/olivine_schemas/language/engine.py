@@ -52,3 +52,5 @@ class Engine(Model):
     """Draw the search's results."""
     no_artifacts: bool = False
     """Measure only; keep no models in `output_dir`."""
+    pass_flows: list[list[str]] | None = None
+    """Alternative orders of the passes, of the 2024 form; one flow is simply the order."""

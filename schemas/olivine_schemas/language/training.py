@@ -30,6 +30,10 @@ class TrainingArguments(Open):
     """Where checkpoints are kept; null keeps them in the run's working folder."""
     optim: str | None = None
     """Optimizer; null means Trainer's default."""
+    early_stopping_patience: Annotated[int, Field(gt=0)] | None = None
+    """Stop after so many evaluations without a better result; an addition of Olivine."""
+    early_stopping_threshold: Annotated[float, Field(ge=0)] = 0.0
+    """How much better a result must be to count; an addition of Olivine."""
 
 
 class QLoRATrainingArguments(TrainingArguments):
@@ -41,4 +45,5 @@ class QLoRATrainingArguments(TrainingArguments):
 
 def passed_through(arguments: TrainingArguments) -> dict[str, Any]:
     """What goes to transformers.TrainingArguments: typed fields that have a value, and every further name."""
-    return {name: value for name, value in arguments.model_dump().items() if value is not None}
+    values = arguments.model_dump(exclude={"early_stopping_patience", "early_stopping_threshold"})
+    return {name: value for name, value in values.items() if value is not None}
