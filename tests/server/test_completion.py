@@ -8,8 +8,8 @@ import pytest
 
 from olivine_schemas.disk_facts import DiskFacts
 from olivine_schemas.facts import NO_FACTS, Facts
-from olivine_schemas.problems import apply_edits
-from olivine_server.features.complete import Completion, complete, plain
+from olivine_server.features.complete import Completion, complete
+from olivine_server.features.complete import accept as accepted
 from olivine_server.workspace import Document
 
 
@@ -17,12 +17,6 @@ def offers(marked: str, facts: Facts = NO_FACTS) -> tuple[str, list[Completion]]
     offset = marked.index("|")
     text = marked[:offset] + marked[offset + 1 :]
     return text, complete(Document("", text, facts=facts), offset, facts)
-
-
-def accepted(text: str, item: Completion) -> str:
-    """The text after an item was accepted and no placeholder touched."""
-    new = plain(item.edit.text) if item.snippet else item.edit.text
-    return apply_edits(text, [type(item.edit)(item.edit.span, new), *item.additional_edits])
 
 
 def check_completion(marked: str, accept: str, result: str, facts: Facts = NO_FACTS) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from olivine_schemas.facts import NO_FACTS, Facts
+from olivine_schemas.parser import parse
+from olivine_schemas.problems import Severity, Span
 from olivine_schemas.tree import Array, Object, Scalar, child, locate
 
 from . import outside, snippets
-from .items import Completion, Kind, plain
+from .items import Completion, Kind, accept
 from .keys import keys
 from .request import Request
 from .values import values
@@ -21,7 +23,7 @@ from .values import values
 if TYPE_CHECKING:
     from ...workspace import Document
 
-__all__ = ["Completion", "Kind", "complete", "plain"]
+__all__ = ["Completion", "Kind", "accept", "complete"]
 
 
 def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[Completion]:
@@ -40,7 +42,21 @@ def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[C
         node = child(document.tree, *cursor.path)
         inside = _in_template(request, node)
         found = outside.template(request, node) if inside and isinstance(node, Scalar) else values(request)
-    return sorted(found, key=lambda item: item.sort)
+    return sorted(_harmless(request, found), key=lambda item: item.sort)
+
+
+def _harmless(request: Request, items: list[Completion]) -> list[Completion]:
+    """Without blocks that would be read differently than meant, next to damage that goes by indentation."""
+    blocks = [item for item in items if "\n" in item.edit.text]
+    damage = _damage(request.text) if blocks else []
+    if all(span == request.cursor.span for span in damage):
+        return items
+    harmful = {id(item) for item in blocks if len(_damage(accept(request.text, item))) > len(damage)}
+    return [item for item in items if id(item) not in harmful]
+
+
+def _damage(text: str) -> list[Span]:
+    return [problem.span for problem in parse(text).problems if problem.severity is Severity.ERROR]
 
 
 def _in_comment(document: Document, offset: int) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from olivine_schemas.problems import Edit, Span
+from olivine_schemas.problems import Edit, Span, apply_edits
 
 
 class Kind(str, Enum):
@@ -95,6 +95,12 @@ def plain(snippet: str) -> str:
         return plain(text or "")
 
     return _PLACEHOLDER.sub(default, snippet)
+
+
+def accept(text: str, item: Completion) -> str:
+    """The text once an item is accepted and every placeholder keeps its default."""
+    edit = Edit(item.edit.span, plain(item.edit.text) if item.snippet else item.edit.text)
+    return apply_edits(text, [edit, *item.additional_edits])
 
 
 def insertion(offset: int, text: str) -> Edit:

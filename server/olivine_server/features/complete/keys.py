@@ -79,7 +79,7 @@ def _renames(request: Request, known: dict[str, Property], member: Member) -> li
     own = next((one for schema in schemas for one in schema.properties if one.name == member.name), None)
     if own is not None:
         known = {own.name: own} if own.name in known else {}
-    elif isinstance(member.value, (Object, Array)):
+    else:
         near = nearest(member.name, known)
         known = {name: one for name, one in known.items() if name in near or name.startswith(member.name)}
     fit = [one for one in known.values() if suits(one, member.value)]
@@ -118,5 +118,9 @@ def suits(one: Property, node: Any) -> bool:
         return True
     if one.values and not one.open:
         return node.value in one.values
+    if isinstance(node.value, str) and allowed[:1] in (["integer"], ["number"], ["boolean"]):
+        return False
+    if isinstance(node.value, (int, float)) and node.value > one.schema.get("maximum", node.value):
+        return False
     kinds = [_KINDS[name] for name in allowed]
     return not kinds or any(isinstance(node.value, kind) for kind in kinds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from olivine_schemas.edits import indent_unit, line_end
@@ -13,6 +13,7 @@ from olivine_schemas.tree import Array, Missing, Object
 from .items import insertion, render
 
 _COMMENT = re.compile(r"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
+_SPACE = re.compile(r"[ \t]*")
 _BREAK = re.compile(r"[\r\n]")
 
 
@@ -30,13 +31,15 @@ class Place:
     """Line break and indentation at the place; None where everything stands on one line."""
     unit: str
     around: tuple[str, str] = ("", "")
-    """What opens and closes lines of its own for what nests, in a container that is empty so far."""
+    """What gives it a line of its own."""
+    only_blocks: bool = False
+    """Whether `around` is for blocks only: names in a list stay on its line."""
 
     def edits(self, value: Any, key: str | None = None) -> tuple[Edit, tuple[Edit, ...]]:
         """The edit that puts a value here, after its key if it has one, and the edits beside it."""
         nests = isinstance(value, (dict, list)) and bool(value)
-        start, end = self.around if nests else ("", "")
-        text = render(value, (start or self.newline) if nests else None, self.unit)
+        start, end = self.around if nests or not self.only_blocks else ("", "")
+        text = render(value, self.newline if nests else None, self.unit)
         return self.edit(start + (text if key is None else f"{render(key, None, '')}: {text}"), end)
 
     def edit(self, text: str, end: str = "") -> tuple[Edit, tuple[Edit, ...]]:
@@ -59,16 +62,35 @@ def place(text: str, container: Object | Array, offset: int, token: Span | None)
     if missing_before and _unfinished(container, before[-1]):
         return None
     missing_after = bool(after) and not _comma_in(text, span.end, after[0].start)
-    unit = indent_unit(text)
-    several_lines = bool(_BREAK.search(text, container.span.start, span.start))
-    newline = line_end(text) + _indent(text, span.start) if several_lines else None
-    around = ("", "")
-    if not siblings and token is None and not several_lines and _BREAK.search(text) and container.closed:
-        gap = Span(container.span.start + 1, container.span.end - 1)
-        if not text[gap.start : gap.end].strip(" \t"):
-            outer = line_end(text) + _indent(text, offset)
-            span, around = gap, (outer + unit, outer)
-    return Place(span, before[-1].end if missing_before else None, missing_after, newline, unit, around)
+    comma = before[-1].end if missing_before else None
+    here = Place(span, comma, missing_after, _newline(text, container, span), indent_unit(text))
+    if token is None and here.newline is not None and not text[_line(text, offset) : offset].strip(" \t"):
+        indent = _indent(text, siblings[0].start) if siblings else _indent(text, container.span.start) + here.unit
+        return _on_own_line(text, here, indent)
+    if not siblings and token is None and here.newline is None and _BREAK.search(text) and container.closed:
+        return _opened(text, here, container)
+    return here
+
+
+def _on_own_line(text: str, here: Place, indent: str) -> Place:
+    """The place on a line with nothing before the cursor: indented, and alone on it."""
+    before = _indent(text, here.span.start)
+    rest = _SPACE.match(text, here.span.start)
+    end = rest.end() if rest else here.span.start
+    alone = end == len(text) or text[end] in "\r\n"
+    after = "" if alone else line_end(text) + _indent(text, end)
+    span = here.span if alone else Span(here.span.start, end)
+    return replace(here, span=span, newline=line_end(text) + indent, around=(indent[len(before) :], after))
+
+
+def _opened(text: str, here: Place, container: Object | Array) -> Place:
+    """The place in empty brackets, which are drawn apart."""
+    gap = Span(container.span.start + 1, container.span.end - 1)
+    if text[gap.start : gap.end].strip(" \t"):
+        return here
+    outer = line_end(text) + _indent(text, gap.start)
+    around = (outer + here.unit, outer)
+    return replace(here, span=gap, newline=around[0], around=around, only_blocks=isinstance(container, Array))
 
 
 def value_place(text: str, container: Object | Array, offset: int, token: Span | None) -> Place:
@@ -76,9 +98,13 @@ def value_place(text: str, container: Object | Array, offset: int, token: Span |
     span = token or Span(offset, offset)
     after = [sibling for sibling in _spans(container) if sibling.start >= span.end and sibling != token]
     missing_after = bool(after) and not _comma_in(text, span.end, after[0].start)
-    several_lines = bool(_BREAK.search(text, container.span.start, span.start))
-    newline = line_end(text) + _indent(text, span.start) if several_lines else None
-    return Place(span, None, missing_after, newline, indent_unit(text))
+    return Place(span, None, missing_after, _newline(text, container, span), indent_unit(text))
+
+
+def _newline(text: str, container: Object | Array, span: Span) -> str | None:
+    """The line break with the indentation at a place; None where the container is on one line so far."""
+    several_lines = _BREAK.search(text, container.span.start, span.start)
+    return line_end(text) + _indent(text, span.start) if several_lines else None
 
 
 def _spans(container: Object | Array) -> list[Span]:
@@ -99,8 +125,12 @@ def _comma_in(text: str, start: int, end: int) -> bool:
     return "," in _COMMENT.sub("", text[start:end])
 
 
+def _line(text: str, offset: int) -> int:
+    """Where the line of an offset starts."""
+    return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+
+
 def _indent(text: str, offset: int) -> str:
     """The indentation of the line that an offset is on."""
-    start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-    match = re.compile(r"[ \t]*").match(text, start, offset)
+    match = _SPACE.match(text, _line(text, offset), offset)
     return match[0] if match else ""

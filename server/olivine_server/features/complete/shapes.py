@@ -30,7 +30,8 @@ def shape(request: Request, one: Property, path: Path | None = None) -> Any:
         case "integer" | "number":
             return Slot(_number(one))
         case _:
-            first = one.values[0] if one.values and one.required else ""
+            named = one.name if "pattern" in one.schema else ""
+            first = one.values[0] if one.values and one.required else named
             return Slot(one.default if isinstance(one.default, str) else first, one.values)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from olivine_schemas.edits import insert_member
-from olivine_schemas.problems import Edit
+from olivine_schemas.problems import Edit, Span
 from olivine_schemas.schema import Branch, Property, Subschema, branch, mistakes
-from olivine_schemas.tree import Array, Node, Object, Scalar, child, to_data
+from olivine_schemas.tree import Array, Missing, Node, Object, Scalar, child, to_data
 
 from . import outside, snippets
 from .items import Completion, Kind
@@ -26,19 +26,33 @@ def values(request: Request) -> list[Completion]:
     cursor = request.cursor
     container = cursor.container
     node = child(request.document.tree, *cursor.path)
-    if container is None or isinstance(node, (Object, Array)):
+    if container is None or isinstance(node, (Object, Array)) or _on_another_line(request, node):
         return []
+    token = cursor.span or _ahead(request, node)
+    room: Place | None
     if isinstance(container, Array):
-        room = place(request.text, container, request.offset, cursor.span)
+        room = place(request.text, container, request.offset, token)
         taken = {item.value for item in container.items if isinstance(item, Scalar) and item.span != cursor.span}
     else:
-        room = value_place(request.text, container, request.offset, cursor.span)
+        room = value_place(request.text, container, request.offset, token)
         taken = set()
     if room is None:
         return []
     schemas = request.schemas(cursor.path)
     found = [item for item in _offers(request, schemas, room) if item.label not in taken]
     return list({item.label: item for item in reversed(found)}.values())[::-1]
+
+
+def _on_another_line(request: Request, node: Node | None) -> bool:
+    """Whether the value begins on a line below the cursor: an editor replaces on one line only."""
+    between = request.text[request.offset : node.span.start] if isinstance(node, Scalar) else ""
+    return "\n" in between or "\r" in between
+
+
+def _ahead(request: Request, node: Node | None) -> Span | None:
+    """The span from the cursor to the end of the value that follows it."""
+    known = isinstance(node, Scalar) or (isinstance(node, Missing) and node.word)
+    return Span(request.offset, node.span.end) if node is not None and known else None
 
 
 def _offers(request: Request, schemas: list[Subschema], room: Place) -> Iterator[Completion]:
