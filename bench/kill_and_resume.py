@@ -39,7 +39,12 @@ def write_config(folder: Path, adapter: str) -> Path:
         "per_device_train_batch_size": 2,
         "train_sampling_strategy": "group_by_length",
     }
-    pre_process = {"text_template": "{phrase}\n{tone}", "text_cols": ["phrase", "tone"], "strategy": "line-by-line", "max_seq_len": 48}
+    pre_process = {
+        "text_template": "{phrase}\n{tone}",
+        "text_cols": ["phrase", "tone"],
+        "strategy": "line-by-line",
+        "max_seq_len": 48,
+    }
     config = {
         "input_model": {"type": "HfModel", "model_path": "model"},
         "data_configs": [
@@ -72,7 +77,16 @@ def write_config(folder: Path, adapter: str) -> Path:
 
 def start(config: Path) -> subprocess.Popen[bytes]:
     """A run of the config in a process group of its own."""
-    command = [sys.executable, "-m", "olivine_pipeline", "run", str(config), "--plain", "--events", str(config.with_name("events.jsonl"))]
+    command = [
+        sys.executable,
+        "-m",
+        "olivine_pipeline",
+        "run",
+        str(config),
+        "--plain",
+        "--events",
+        str(config.with_name("events.jsonl")),
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
 
@@ -116,7 +130,11 @@ def alive(group: int) -> list[str]:
     found = []
     for process in psutil.process_iter(["pid", "status"]):
         try:
-            if psutil.POSIX and __import__("os").getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                psutil.POSIX
+                and __import__("os").getpgid(process.pid) == group
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(" ".join(process.cmdline()))
         except (psutil.Error, ProcessLookupError):
             continue
@@ -165,7 +183,11 @@ def main() -> int:
             lost = done - skipped
             faults += bool(different or lost or orphans)
             verdict = f"DIFFERENT: {different}" if different else "same files"
-            print(f"{number:3}. killed at {moment:5.1f} s, finished {sorted(done)}: {verdict}", *orphans, f"lost {lost}" if lost else "")
+            print(
+                f"{number:3}. killed at {moment:5.1f} s, finished {sorted(done)}: {verdict}",
+                *orphans,
+                f"lost {lost}" if lost else "",
+            )
     print(f"{args.kills} kills, {faults} faults")
     return 1 if faults else 0
 

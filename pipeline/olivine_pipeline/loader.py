@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost up to five times where cores are shared
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from peft import PeftModel
 
 from .loader import load_base, load_tokenizer
 from .passes.base import Job
@@ -15,8 +16,6 @@ def merge(job: Job) -> dict[str, Any]:
 
     A 4-bit base is dequantized first: merging into 4-bit weights would quantize the sum again and lose most of it.
     """
-    from peft import PeftModel
-
     adapter = job.model
     assert adapter.base is not None
     quantization = adapter.settings.get("quantization")

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+from .documents import write_whole
 from .store import MANIFEST, Entry, Store
 
 MARKER = ".olivine.json"
 """In `output_dir`: which artifact each folder holds."""
 _LINKED_BYTES = 1 << 20
 """Larger files are hard links into the store where the file system allows; a person edits only small ones."""
+
+
+def foreign(output: Path, names: Iterable[str]) -> list[Path]:
+    """Folders of these names in `output` that Olivine did not put there, and so may not replace."""
+    published = _published(output)
+    return [output / name for name in names if name not in published and (output / name).exists()]
 
 
 def publish(store: Store, output: Path, results: dict[str, Entry]) -> None:
@@ -22,9 +30,15 @@ def publish(store: Store, output: Path, results: dict[str, Entry]) -> None:
         published = _published(output)
         for name, entry in results.items():
             if published.get(name) != entry.key or not _is_whole(output / name, entry):
+                published[name] = ""  # ours from now on, also where this run is killed before it ends
+                _mark(output, published)
                 _replace(output / name, entry)
                 published[name] = entry.key
-        (output / MARKER).write_text(json.dumps(published, indent=1))
+        _mark(output, published)
+
+
+def _mark(output: Path, published: dict[str, str]) -> None:
+    write_whole(output / MARKER, json.dumps(published, indent=1))
 
 
 def _published(output: Path) -> dict[str, str]:

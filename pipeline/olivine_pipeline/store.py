@@ -36,11 +36,12 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished artifact: where it is and what its manifest says of how it was made."""
+    """A finished artifact: where it is and what its manifest says of how and when it was made (seconds, UTC)."""
 
     key: str
     path: Path
     record: dict[str, Any]
+    made: float
 
     @property
     def size_bytes(self) -> int:
@@ -63,9 +64,9 @@ class Store:
             files = {name: StoredFile(**file) for name, file in manifest["files"].items()}
             if not all(_is_intact(path / name, file) for name, file in files.items()):
                 return None
+            return Entry(key, path, manifest["record"], manifest["made"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Entry(key, path, manifest["record"])
 
     def work_folder(self, key: str) -> Path:
         """Where an unfinished pass keeps its checkpoints; survives a crash, goes when the pass is committed."""
@@ -104,7 +105,8 @@ class Store:
             files = {
                 str(f.relative_to(building).as_posix()): _seal(f) for f in sorted(building.rglob("*")) if f.is_file()
             }
-            manifest = {"version": 1, "key": key, "made": time.time(), "record": record}
+            made = time.time()
+            manifest = {"version": 1, "key": key, "made": made, "record": record}
             manifest["files"] = {name: asdict(file) for name, file in files.items()}
             _write_synced(building / MANIFEST, json.dumps(manifest, indent=1, default=str))
             shutil.rmtree(self.artifacts / key, ignore_errors=True)
@@ -113,7 +115,7 @@ class Store:
         finally:
             shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(self.folder / "work" / key, ignore_errors=True)
-        return Entry(key, self.artifacts / key, record)
+        return Entry(key, self.artifacts / key, record, made)
 
     def discard(self, key: str) -> None:
         """Forget an artifact and its unfinished work."""

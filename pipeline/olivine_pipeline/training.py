@@ -10,6 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft.tuners.lora.config import LoraRuntimeConfig
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments, set_seed
+
 from olivine_schemas.language.passes import LoRAParameters
 from olivine_schemas.language.training import passed_through
 
@@ -30,8 +34,6 @@ class TrainingData:
 
 def train(job: Job, quantization: dict[str, Any] | None) -> dict[str, Any]:
     """Train an adapter and save it to `job.out`; returns steps, rows and the last loss."""
-    from transformers import PrinterCallback, set_seed
-
     parameters: LoRAParameters = job.parameters
     prepare_threads()
     job.journal.progress("loading data", 0, 0, "row")
@@ -85,8 +87,6 @@ def training_data(job: Job, tokenizer: Any) -> TrainingData:
 
 def training_arguments(job: Job, *, has_evaluation: bool) -> Any:
     """transformers.TrainingArguments: everything the config names, and what device and run folder ask for."""
-    from transformers import TrainingArguments
-
     parameters: LoRAParameters = job.parameters
     on_cpu = job.site.device.kind == "cpu"
     values = passed_through(parameters.training_args)
@@ -129,8 +129,6 @@ def checkpoint_folder(job: Job) -> Path:
 
 def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkpointing: bool) -> Any:
     """The base model with a fresh adapter on it, a `peft.PeftModel`."""
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-
     parameters: LoRAParameters = job.parameters
     model = load_base(job.model, job.site.device, parameters.torch_dtype, quantization)
     model.config.use_cache = False
@@ -156,8 +154,6 @@ def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkp
 
 
 def _runtime_config(parameters: LoRAParameters) -> Any:
-    from peft.tuners.lora.config import LoraRuntimeConfig
-
     return LoraRuntimeConfig(ephemeral_gpu_offload=parameters.ephemeral_gpu_offload)
 
 
@@ -165,8 +161,6 @@ def _early_stopping(parameters: LoRAParameters) -> list[Any]:
     arguments = parameters.training_args
     if arguments.early_stopping_patience is None:
         return []
-    from transformers import EarlyStoppingCallback
-
     return [EarlyStoppingCallback(arguments.early_stopping_patience, arguments.early_stopping_threshold)]
 
 
@@ -218,5 +212,7 @@ def _save_adapter(model: Any, job: Job) -> None:
         base = Path(os.path.relpath(base, job.site.folder)).as_posix()
     for config in model.peft_config.values():
         config.base_model_name_or_path = base
+        if isinstance(config.target_modules, set):  # whose order is another in every process
+            config.target_modules = sorted(config.target_modules)
     model.save_pretrained(str(job.out), save_embedding_layers=False)
     (job.out / "README.md").unlink(missing_ok=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +18,12 @@ from olivine_schemas.tree import to_data
 
 from . import report
 from .cancel import Cancel
+from .child import dismiss_forked, fork_ahead
 from .errors import RunError
 from .journal import Journal
 from .passes.base import TRAINING_RECORD, Job
 from .plan import Plan, PlannedPass, installed_versions, plan
-from .publish import publish
+from .publish import foreign, publish
 from .report import LossPoint, PassRecord, RunReport, SampleAnswers
 from .stages import Measured, Measurements, Stage, stages_of
 from .store import Entry
@@ -39,31 +43,80 @@ def run(config: Path, journal: Journal, *, cancel: Cancel, up_to: str | None = N
     """Do what a config says. Raises `ConfigRefused`, `RunError` and `Cancelled`; finished passes stay."""
     started = time.time()
     planned = plan(config, up_to=up_to, force=force)
+    _refuse_foreign_folders(planned)
     if planned.workflow.engine.clean_cache:
         for step in planned.passes:
             planned.store.discard(step.key)
     infos = [PassInfo(step.name, step.type.name) for step in planned.passes]
     journal.run_started(str(planned.config.path), infos, planned.site.device.name, installed_versions())
     _tell_findings(planned, journal)
+    try:
+        _load_libraries(planned, journal)
+        finished, measured = _run_passes(planned, started, journal, cancel)
+    finally:
+        dismiss_forked()
+    result = _report(planned, finished, measured, started)
+    output = _publish(planned, finished, result, journal)
+    planned.store.digests.save()
+    journal.finished(RunState.SUCCEEDED, time.time() - started, str(output))
+    return result
+
+
+def _run_passes(
+    planned: Plan, started: float, journal: Journal, cancel: Cancel
+) -> tuple[list[Finished], dict[str, Measured]]:
+    """Every pass in turn, and the measurements of each stage as soon as its model is there, by the stage's name."""
     measurements = Measurements(planned, journal, cancel)
     stages = stages_of(planned)
     measured: dict[str, Measured] = {}
     finished: list[Finished] = []
     for index, step in enumerate(planned.passes, 1):
-        finished.append(_run_pass(planned, step, index, journal, cancel))
+        finished.append(_run_pass(planned, step, index, started, journal, cancel))
         made = {planned.model.key, *(f.planned.key for f in finished)}
         for stage in stages:
             if stage.model.key in made and stage.name not in measured:
                 measured[stage.name] = _measure(measurements, stage, finished[-1], planned)
         measurements.release()
+        gc.collect()  # a Trainer refers to itself; its model must be gone before the next one is loaded
     for stage in stages:
         if stage.name not in measured:
             measured[stage.name] = measurements.measure(stage)
-    result = _report(planned, finished, stages, measured, started)
-    output = _publish(planned, finished, result, journal)
-    planned.store.digests.save()
-    journal.finished(RunState.SUCCEEDED, time.time() - started, str(output))
-    return result
+    return finished, measured
+
+
+def _load_libraries(planned: Plan, journal: Journal) -> None:
+    """Import what the passes to be run need, then fork the children that need the same: they share it."""
+    waiting = [step.type for step in planned.passes if not step.entry]
+    modules = dict.fromkeys(module for pass_type in waiting for module in pass_type.modules)
+    if not modules:
+        return
+    journal.progress("loading libraries", 0, 0, "library")
+    if not any(pass_type.name == "QLoRA" for pass_type in waiting) and not _compiles(planned):
+        # bitsandbytes decorates functions with torch.compile when imported, which loads a compiler that nobody uses.
+        os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+    for module in modules:
+        importlib.import_module(module)
+    for pass_type in waiting:
+        if pass_type.child:
+            fork_ahead(pass_type.child)
+
+
+def _compiles(planned: Plan) -> bool:
+    arguments = [getattr(step.settled.parameters, "training_args", None) for step in planned.passes]
+    return any((a.model_extra or {}).get("torch_compile") for a in arguments if a)
+
+
+def _refuse_foreign_folders(planned: Plan) -> None:
+    """A result never replaces a person's own folder, such as an input model beside the config."""
+    engine = planned.workflow.engine
+    names = set() if engine.no_artifacts else {_result_name(step) for step in planned.passes}
+    for folder in foreign(planned.config.folder / engine.output_dir, sorted(names)):
+        message = f'"{folder.name}" in output_dir is not a result of Olivine and would be replaced; name another.'
+        planned.config.refuse("output-taken", message, "engine", "output_dir")
+
+
+def _result_name(step: PlannedPass) -> str:
+    return "adapter" if step.type.yields == "adapter" else "model"
 
 
 def _tell_findings(planned: Plan, journal: Journal) -> None:
@@ -76,7 +129,9 @@ def _tell_findings(planned: Plan, journal: Journal) -> None:
             journal.warn("settled", note, planned.config.location(*step.place, "config"))
 
 
-def _run_pass(planned: Plan, step: PlannedPass, index: int, journal: Journal, cancel: Cancel) -> Finished:
+def _run_pass(
+    planned: Plan, step: PlannedPass, index: int, run_started: float, journal: Journal, cancel: Cancel
+) -> Finished:
     """One pass, or its result from the cache: also from another run that makes it at this moment."""
     of = len(planned.passes)
     if step.entry:
@@ -91,16 +146,16 @@ def _run_pass(planned: Plan, step: PlannedPass, index: int, journal: Journal, ca
         journal.progress("waiting for another run that makes the same", 0, 0, "run")
 
     with planned.store.lock(step.key, wait):
-        entry = _made_meanwhile(planned, step, started) or _make(planned, step, journal, cancel)
+        entry = _made_meanwhile(planned, step, run_started) or _make(planned, step, journal, cancel)
     seconds = time.monotonic() - started
     journal.pass_finished(step.name, step.type.name, index, of, seconds, step.key)
     return Finished(step, entry, seconds, False)
 
 
-def _made_meanwhile(planned: Plan, step: PlannedPass, started: float) -> Entry | None:
-    """What another run made of the same while this one waited for the lock."""
+def _made_meanwhile(planned: Plan, step: PlannedPass, run_started: float) -> Entry | None:
+    """What another run made of the same since this one was planned; older results are not taken where `force` is on."""
     entry = planned.store.get(step.key)
-    return entry if entry and time.monotonic() - started > 0.5 else None
+    return entry if entry and entry.made > run_started else None
 
 
 def _make(planned: Plan, step: PlannedPass, journal: Journal, cancel: Cancel) -> Entry:
@@ -139,16 +194,14 @@ def _measure(measurements: Measurements, stage: Stage, finished: Finished, plann
         ) from error
 
 
-def _report(
-    planned: Plan, finished: list[Finished], stages: list[Stage], measured: dict[str, Measured], started: float
-) -> RunReport:
+def _report(planned: Plan, finished: list[Finished], measured: dict[str, Measured], started: float) -> RunReport:
     training = _training_record(finished)
     answers: dict[tuple[str, str], dict[str, str]] = {}
-    for stage in stages:
-        for answer in measured[stage.name].answers:
-            answers.setdefault((answer.prompt, answer.expected), {})[stage.name] = answer.text
+    for name, stage in measured.items():
+        for answer in stage.answers:
+            answers.setdefault((answer.prompt, answer.expected), {})[name] = answer.text
     return RunReport(
-        stages=[report.Stage(stage.name, measured[stage.name].metrics) for stage in stages],
+        stages=[report.Stage(name, stage.metrics) for name, stage in measured.items()],
         config=to_data(planned.config.checked.workflow),
         started=datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
         seconds=time.time() - started,
@@ -174,7 +227,7 @@ def _publish(planned: Plan, finished: list[Finished], result: RunReport, journal
     results: dict[str, Entry] = {}
     if not planned.workflow.engine.no_artifacts:
         for step in finished:
-            results["adapter" if step.planned.type.yields == "adapter" else "model"] = step.entry
+            results[_result_name(step.planned)] = step.entry
     publish(planned.store, output, results)
     for name, entry in results.items():
         report.write_model_card(output / name, result, folder)

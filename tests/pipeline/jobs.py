@@ -18,7 +18,12 @@ def site(folder: Path, provider: str = "CPUExecutionProvider") -> Site:
     device = training_device("cpu")
     assert device
     accelerator = {"accelerators": [{"execution_providers": [provider]}]}
-    return Site(System(type="LocalSystem"), System.model_validate({"type": "LocalSystem", "config": accelerator}), device, folder)
+    return Site(
+        System(type="LocalSystem"),
+        System.model_validate({"type": "LocalSystem", "config": accelerator}),
+        device,
+        folder,
+    )
 
 
 def input_model(folder: Path) -> ModelRef:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from jobs import input_model, run_pass, site, workflow
+
 from olivine_pipeline.errors import RunError
 from olivine_pipeline.evaluate.onnx_model import verify_onnx
 from olivine_pipeline.passes.lora import QLORA, _quantization
@@ -60,6 +61,7 @@ def test_evaluating_leaves_4_bit_weights_as_they_are(tiny_model: Path) -> None:
 
 def test_merging_a_qlora_adapter_keeps_what_it_learned(tiny_model: Path, phrases: Path, tmp_path: Path) -> None:
     import torch
+
     from olivine_pipeline.devices import cpu
     from olivine_pipeline.loader import load_base, load_model
 
@@ -81,7 +83,12 @@ def test_merging_a_qlora_adapter_keeps_what_it_learned(tiny_model: Path, phrases
 def test_quantization_options_reach_the_builder(tiny_model: Path, tmp_path: Path) -> None:
     import onnx
 
-    settings = {"precision": "int4", "int4_block_size": 16, "int4_accuracy_level": 1, "int4_nodes_to_exclude": ["/lm_head/MatMul"]}
+    settings = {
+        "precision": "int4",
+        "int4_block_size": 16,
+        "int4_accuracy_level": 1,
+        "int4_nodes_to_exclude": ["/lm_head/MatMul"],
+    }
     built = run_pass(MODEL_BUILDER, settings, input_model(tiny_model), tmp_path / "onnx")
     graph = onnx.load(Path(built.location, "model.onnx"), load_external_data=False).graph
     quantized = [node for node in graph.node if node.op_type == "MatMulNBits"]
@@ -99,6 +106,7 @@ def test_an_unknown_builder_option_is_refused(tiny_model: Path, tmp_path: Path) 
 
 def test_batches_of_similar_length_do_not_depend_on_earlier_random_numbers() -> None:
     import torch
+
     from olivine_pipeline.trainer import EpochLengthGroupedSampler
 
     lengths = [(7 * i) % 50 + 1 for i in range(200)]
@@ -122,7 +130,9 @@ def test_batches_of_similar_length_do_not_depend_on_earlier_random_numbers() -> 
         ("bf16", "CPUExecutionProvider"),
     ],
 )
-def test_a_precision_that_builds_but_does_not_run_is_refused(precision: str, provider: str, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_precision_that_builds_but_does_not_run_is_refused(
+    precision: str, provider: str, tiny_model: Path, tmp_path: Path
+) -> None:
     parameters = ModelBuilderParameters.model_validate({"precision": precision})
     with pytest.raises(RunError, match=precision):
         MODEL_BUILDER.settle(parameters, site(tmp_path, provider), input_model(tiny_model))

@@ -1,6 +1,6 @@
 """Verify and measure an onnxruntime-genai folder in a process of its own, which a broken model can bring down.
 
-`measure_onnx` is the parent's side, `python -m olivine_pipeline.evaluate.onnx_stage` the child's. The request holds `folder`,
+`measure_onnx` is the parent's side, `work` the child's. The request holds `folder`,
 `held_out`, `prompts`, `max_rows` and `max_texts`; the answers are `{"progress": [done, total]}`, then
 `{"metrics": …, "answers": […]}` or `{"error": "…"}`. The child never imports torch.
 """
@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from ..cancel import Cancel
-from ..child import Child, ChildFailed, Message, serve
+from ..child import Child, ChildFailed, Message, Say
 from .held_out import HeldOut, Sample, spread
 from .metrics import OnProgress, Scorer, StageMetrics, answers, evaluate
 from .weights import size_bytes
@@ -31,8 +31,8 @@ def measure_onnx(
 ) -> tuple[StageMetrics, list[str]]:
     """Load the model in a child process, measure it and let it answer `prompts`.
 
-    Raises ValueError, in words for the person, if the model does not load or does not write a token; `Cancelled` once a stop
-    is asked for. An exception that `on_progress` raises ends the child and goes on.
+    Raises ValueError, in words for the person, if the model does not load or does not write a token; `Cancelled` once a
+    stop is asked for. An exception that `on_progress` raises ends the child and goes on.
     """
     chosen = HeldOut(spread(data.texts, max_texts), spread(data.samples, max_rows), data.labels)
     request = {"folder": str(folder.resolve()), "held_out": asdict(chosen), "prompts": list(prompts)}
@@ -63,7 +63,7 @@ def _scorer(folder: Path) -> Scorer | None:
     return scorer
 
 
-def main(request: Message, say: Callable[[Message], None]) -> None:
+def work(request: Message, say: Say) -> None:
     """The child: the measurements, or what is wrong with the model."""
     from .onnx_model import open_verified
 
@@ -84,7 +84,3 @@ def main(request: Message, say: Callable[[Message], None]) -> None:
         say({"metrics": asdict(metrics), "answers": answers(generator, request["prompts"])})
     except ValueError as error:
         say({"error": str(error)})
-
-
-if __name__ == "__main__":
-    serve(main)

@@ -97,6 +97,10 @@ class PassType:
     """`ModelRef.settings` of the result."""
     data_configs: Callable[[Any], list[str]] = lambda parameters: []
     """Names of the data configs that the result is made from."""
+    modules: tuple[str, ...] = ()
+    """Modules that `run` imports and that take long to load."""
+    child: str | None = None
+    """Module whose work `run` has done in a child process."""
     packages: tuple[str, ...] = ()
     """Distributions whose version matters to the result."""
     revision: int = 1

@@ -7,13 +7,13 @@ of its own.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..child import Message, serve
+from ..child import Say
 
 _LAYER = re.compile(r"Reading layer (\d+)")
 _QUANTIZER = "onnxruntime.quantization.matmul_nbits_quantizer"
@@ -22,7 +22,7 @@ _QUANTIZER = "onnxruntime.quantization.matmul_nbits_quantizer"
 class _Progress(logging.Handler):
     """Turns what the builder prints and logs into messages."""
 
-    def __init__(self, say: Callable[[Message], None], layers: int) -> None:
+    def __init__(self, say: Say, layers: int) -> None:
         super().__init__()
         self._say = say
         self._layers = layers
@@ -47,8 +47,10 @@ class _Progress(logging.Handler):
         self._say({"doing": doing, "done": done, "total": total, "unit": unit})
 
 
-def build(request: dict[str, Any], say: Callable[[Message], None]) -> None:
+def work(request: dict[str, Any], say: Say) -> None:
     """Build the model that the request names into its `out` folder."""
+    # The builder writes the commit of a repository around it into the model: the same build would give another file.
+    os.environ["GIT_DIR"] = os.devnull
     from onnxruntime_genai.models.builder import create_model, parse_extra_options
 
     options = {**request["options"], "hf_remote": "true" if request["trust_remote_code"] else "false"}
@@ -63,7 +65,3 @@ def build(request: dict[str, Any], say: Callable[[Message], None]) -> None:
     quantizer.addHandler(progress)
     sys.stdout = progress
     create_model(*place, **extra)
-
-
-if __name__ == "__main__":
-    serve(build)

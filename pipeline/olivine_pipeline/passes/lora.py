@@ -9,6 +9,7 @@ from olivine_schemas.language.passes import LoRAParameters, QLoRAParameters
 from ..devices import Device
 from .base import Job, ModelRef, PassType, Settled, Site
 
+_MODULES = ("olivine_pipeline.training",)
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
 
 
@@ -69,6 +70,7 @@ LORA = PassType(
     settle=_settle,
     settings=_settings,
     data_configs=_data_configs,
+    modules=_MODULES,
     packages=_PACKAGES,
 )
 
@@ -81,5 +83,6 @@ QLORA = PassType(
     settle=_settle,
     settings=_settings,
     data_configs=_data_configs,
+    modules=_MODULES,
     packages=(*_PACKAGES, "bitsandbytes"),
 )

@@ -21,5 +21,6 @@ MERGE_ADAPTER_WEIGHTS = PassType(
     accepts=frozenset({"adapter"}),
     yields="transformers",
     run=_run,
+    modules=("olivine_pipeline.merging",),
     packages=("torch", "transformers", "peft"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,7 @@ _OPTIONS = {
 }
 """Olive's names of the quantization options, and the builder's. The builder ignores names that it does not know."""
 
-_NO_REPOSITORY = {"GIT_DIR": os.devnull}
-"""The builder writes the commit of a repository around it into the model; without one, the same build gives the same file."""
+_CHILD = "olivine_pipeline.passes.builder_process"
 
 BYTES_PER_PARAMETER = 7.4
 """Peak memory of a build, measured."""
@@ -118,7 +116,7 @@ def _run(job: Job) -> dict[str, Any]:
     }
     job.journal.progress("loading the builder", 0, 0, "layer")
     try:
-        with Child("olivine_pipeline.passes.builder_process", _NO_REPOSITORY) as child:
+        with Child.of(_CHILD) as child:
             for message in child.messages(request, job.cancel):
                 job.journal.progress(message["doing"], message["done"], message["total"], message["unit"])
     except ChildFailed as error:
@@ -156,5 +154,6 @@ MODEL_BUILDER = PassType(
     yields="onnx",
     run=_run,
     settle=_settle,
+    child=_CHILD,
     packages=("onnxruntime-genai", "onnxruntime", "onnx-ir", "torch", "transformers"),
 )
