@@ -44,7 +44,7 @@ WEIGHTS = ("*.safetensors", "*.onnx", "*.onnx.data")
 
 
 def todays_config(**passes: dict[str, Any]) -> dict[str, Any]:
-    """A config in today's form: `phrases` to train on, `held_out` to measure; the given passes, or LoRA, merge, build."""
+    """A config in today's form with these passes (LoRA, merge, build), `phrases` to train on, `held_out` to measure."""
     data = []
     for name, file in (("phrases", "train.json"), ("held_out", "held-out.json")):
         load = {"data_name": "json", "data_files": f"data/{file}", "split": "train"}
