@@ -91,9 +91,7 @@ def _load_libraries(planned: Plan, journal: Journal) -> None:
     if not modules:
         return
     journal.progress("loading libraries", 0, 0, "library")
-    if not any(pass_type.name == "QLoRA" for pass_type in waiting) and not _compiles(planned):
-        # bitsandbytes decorates functions with torch.compile when imported, which loads a compiler that nobody uses.
-        os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+    _settle_environment(planned)
     for module in modules:
         importlib.import_module(module)
     for pass_type in waiting:
@@ -101,9 +99,16 @@ def _load_libraries(planned: Plan, journal: Journal) -> None:
             fork_ahead(pass_type.child)
 
 
-def _compiles(planned: Plan) -> bool:
+def _settle_environment(planned: Plan) -> None:
+    """Variables that libraries read when they are loaded; what a person has set stays."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads that spin while they wait cost up to five times where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = [getattr(step.settled.parameters, "training_args", None) for step in planned.passes]
-    return any((a.model_extra or {}).get("torch_compile") for a in arguments if a)
+    compiles = any((a.model_extra or {}).get("torch_compile") for a in arguments if a)
+    if not compiles and not any(step.type.name == "QLoRA" for step in planned.passes):
+        # bitsandbytes decorates functions with torch.compile when imported, which loads a compiler that nobody uses.
+        os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 
 def _refuse_foreign_folders(planned: Plan) -> None:
