@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from olivine_schemas.facts import Facts
 from olivine_schemas.rules import Context
-from olivine_schemas.rules.reading import DataConfig, PassEntry, data_configs, names, passes
+from olivine_schemas.rules.reading import DataConfig, names
 from olivine_schemas.schema import Property, Subschema, schemas_at
-from olivine_schemas.tree import Cursor, Object, Path
+from olivine_schemas.tree import Cursor, Path
+
+from ..meaning import context_of, data_at
 
 if TYPE_CHECKING:
     from ...workspace import Document
@@ -33,22 +35,12 @@ class Request:
     @cached_property
     def context(self) -> Context | None:
         """What the rules read too; None where the document is no object."""
-        checked = self.document.checked
-        if checked.workflow is None or not isinstance(checked.tree, Object):
-            return None
-        return Context(checked.text, checked.tree, checked.workflow, checked.generation, self.facts)
+        return context_of(self.document, self.facts)
 
     @cached_property
     def data(self) -> DataConfig | None:
         """The data config around the cursor."""
-        found = data_configs(self.context) if self.context else []
-        return next((one for one in found if one.node.span.start < self.offset <= one.node.span.end), None)
-
-    @cached_property
-    def entry(self) -> PassEntry | None:
-        """The pass around the cursor."""
-        found = passes(self.context) if self.context else []
-        return next((one for one in found if one.node.span.start < self.offset <= one.node.span.end), None)
+        return data_at(self.context, self.offset)
 
     def names(self, table: str) -> list[str]:
         """What a reference to a table may name."""
