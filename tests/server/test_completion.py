@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import struct
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from olivine_schemas.check import check
 from olivine_schemas.disk_facts import DiskFacts
 from olivine_schemas.facts import NO_FACTS, Facts
-from olivine_server.features.complete import Completion, complete
+from olivine_schemas.parser import parse
+from olivine_schemas.problems import Severity
+from olivine_server.features.complete import Completion, Kind, complete
 from olivine_server.features.complete import accept as accepted
 from olivine_server.workspace import Document
 
@@ -65,10 +72,237 @@ KEYS = [
      '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": "d" } } }'),
     ("of training", in_pass('"type": "LoRA", "training_args": { "max_s|" }'), "max_steps",
      in_pass('"type": "LoRA", "training_args": { "max_steps": -1 }')),
-    ("that is the type", in_pass('"precision": "int4", |'), "type", in_pass('"precision": "int4", "type": "ModelBuilder"')),
+    ("that is the type", in_pass('"precision": "int4", |'), "type",
+     in_pass('"precision": "int4", "type": "ModelBuilder"')),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("what", "marked", "accept", "result"), KEYS, ids=[case[0] for case in KEYS])
 def test_a_key_is_completed(what: str, marked: str, accept: str, result: str) -> None:
     check_completion(marked, accept, result)
+
+
+VALUES = [
+    ("a pass type with what it needs", in_pass('"type": "|"'), "LoRA",
+     in_pass('"type": "LoRA", "train_data_config": ""')),
+    ("a pass type where nothing is typed", '{ "passes": { "p": { "type": | } } }', "MergeAdapterWeights",
+     '{ "passes": { "p": { "type": "MergeAdapterWeights" } } }'),
+    ("a pass type into its config", in_pass('"type": "Mod|", "config": {}'), "ModelBuilder",
+     in_pass('"type": "ModelBuilder", "config": {"precision": "fp32"}')),
+    ("a pass type cut off", '{ "passes": { "p": { "type": "Me|', "MergeAdapterWeights",
+     '{ "passes": { "p": { "type": "MergeAdapterWeights"'),
+    ("a model type", '{ "input_model": { "type": | } }', "HfModel",
+     '{ "input_model": { "type": "HfModel", "model_path": "" } }'),
+    ("a system type", '{ "systems": { "s": { "type": "A|" } } }', "AzureML",
+     '{ "systems": { "s": { "type": "AzureML", "aml_compute": "" } } }'),
+    ("a metric type", '{ "evaluators": { "e": { "metrics": [{ "type": "|" }] } } }', "latency",
+     '{ "evaluators": { "e": { "metrics": [{ "type": "latency", "name": "" }] } } }'),
+    ("an enum value", in_pass('"type": "ModelBuilder", "precision": "|"'), "int4",
+     in_pass('"type": "ModelBuilder", "precision": "int4"')),
+    ("a bare word", in_pass('"type": "ModelBuilder", "precision": in|'), "int4",
+     in_pass('"type": "ModelBuilder", "precision": "int4"')),
+    ("in place of a value", in_pass('"type": "LoRA", "torch_dtype": "bf|16"'), "bfloat16",
+     in_pass('"type": "LoRA", "torch_dtype": "bfloat16"')),
+    ("a boolean", '{ "log_to_file": | }', "true", '{ "log_to_file": true }'),
+    ("a number", in_pass('"type": "LoRA", "r": |'), "32", in_pass('"type": "LoRA", "r": 32')),
+    ("with the comma after it", '{ "log_to_file": |\n"host": "a" }', "true", '{ "log_to_file": true,\n"host": "a" }'),
+    ("braces", '{ "passes": | }', "{ }", '{ "passes": {} }'),
+    ("training arguments", in_pass('"type": "LoRA", "training_args": { "optim": "|" }'), "adamw_torch",
+     in_pass('"type": "LoRA", "training_args": { "optim": "adamw_torch" }')),
+    ("a system", '{ "systems": { "here": { "type": "LocalSystem" } }, "host": "|" }', "here",
+     '{ "systems": { "here": { "type": "LocalSystem" } }, "host": "here" }'),
+    ("a data config", '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": | } } }',
+     "d", '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": "d" } } }'),
+    ("an evaluator", '{ "evaluators": { "e": {} }, "evaluator": "|" }', "e",
+     '{ "evaluators": { "e": {} }, "evaluator": "e" }'),
+    ("a pass to run", '{ "passes": { "a": { "type": "LoRA" } }, "pass_flows": [["|"]] }', "a",
+     '{ "passes": { "a": { "type": "LoRA" } }, "pass_flows": [["a"]] }'),
+    ("an item after another", '{ "systems": { "s": { "type": "LocalSystem", "accelerators": '
+     '[{ "device": "gpu", "execution_providers": ["CUDAExecutionProvider" | ] }] } } }', "DmlExecutionProvider",
+     '{ "systems": { "s": { "type": "LocalSystem", "accelerators": '
+     '[{ "device": "gpu", "execution_providers": ["CUDAExecutionProvider", "DmlExecutionProvider" ] }] } } }'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "marked", "accept", "result"), VALUES, ids=[case[0] for case in VALUES])
+def test_a_value_is_completed(what: str, marked: str, accept: str, result: str) -> None:
+    check_completion(marked, accept, result)
+
+
+def test_providers_fit_the_device() -> None:
+    marked = '{ "systems": { "s": { "type": "LocalSystem", "accelerators": [{ "device": "cpu", "execution_providers": [|] }] } } }'
+    found = labels(marked)
+    assert "CPUExecutionProvider" in found
+    assert "CUDAExecutionProvider" not in found
+
+
+def test_required_keys_come_first_and_present_and_obsolete_ones_are_left_out() -> None:
+    found = labels(in_pass('"type": "LoRA", "lora_r": 8, "alpha": 8, |'))
+    assert found[0] == "train_data_config"
+    assert not {"type", "r", "lora_r", "alpha", "lora_alpha", "clean_run_cache"} & set(found)
+
+
+def test_parameters_are_offered_in_the_block_that_has_them() -> None:
+    assert "lora_dropout" not in labels(in_pass('"type": "LoRA", "config": { "r": 8 }, |'))
+    assert "lora_dropout" in labels(in_pass('"type": "LoRA", "config": { "r": 8, | }'))
+    assert "config" not in labels(in_pass('"type": "LoRA", "r": 8, |'))
+
+
+def test_passes_that_olivine_runs_come_first() -> None:
+    assert set(labels(in_pass('"type": "|"'))[:4]) == {"LoRA", "QLoRA", "MergeAdapterWeights", "ModelBuilder"}
+
+
+def test_a_type_that_does_not_know_the_settings_is_not_offered() -> None:
+    found = labels(in_pass('"type": "LoRA|", "alpha": 8'))
+    assert {"LoRA", "QLoRA"} <= set(found)
+    assert "ModelBuilder" not in found
+
+
+@pytest.mark.parametrize(
+    "marked",
+    ['{ // pa|\n }', '{ "passes": {}| }', '|{ }', '{ }|', '{ "a" | }', '{ "host"| : "a" }', '{ "output_name": "|" }'],
+)  # fmt: skip
+def test_nothing_is_offered_where_nothing_fits(marked: str) -> None:
+    assert labels(marked) in ([], ["host"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DiskFacts:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.json").write_text('[{"phrase": "hello", "tone": "warm"}]')
+    (tmp_path / "data" / "notes.md").write_text("")
+    (tmp_path / "conda.yaml").write_text("")
+    (tmp_path / "model").mkdir()
+    write_model(tmp_path / "model")
+    return DiskFacts(tmp_path)
+
+
+def write_model(at: Path) -> None:
+    """A model folder with the header of its weights."""
+    shapes = {"model.embed_tokens": [100, 8], "model.layers.0.q_proj": [8, 8], "model.layers.0.o_proj": [8, 8]}
+    header = {
+        f"{name}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()
+    }
+    data = json.dumps(header).encode()
+    (at / "model.safetensors").write_bytes(struct.pack("<Q", len(data)) + data)
+    (at / "config.json").write_text('{"model_type": "llama"}')
+
+
+DATA = '{ "data_configs": [{ "name": "d", "load_dataset_config": { "data_name": "json", "data_files": "data/train.json" }, '
+PREPARED = DATA + '"pre_process_data_config": { %s } }] }'
+MODEL = '{ "input_model": { "type": "HfModel", "model_path": "model" }, "passes": { "p": { "type": "LoRA", %s } } }'
+FILES = [
+    ("a folder", '{ "data_configs": [{ "load_dataset_config": { "data_files": "|" } }] }', "data/",
+     '{ "data_configs": [{ "load_dataset_config": { "data_files": "data/" } }] }'),
+    ("a file in it", '{ "data_configs": [{ "load_dataset_config": { "data_files": "data/|" } }] }', "data/train.json",
+     '{ "data_configs": [{ "load_dataset_config": { "data_files": "data/train.json" } }] }'),
+    ("a model folder", '{ "input_model": { "type": "HfModel", "model_path": "|" } }', "model",
+     '{ "input_model": { "type": "HfModel", "model_path": "model" } }'),
+    ("a column", PREPARED % '"text_cols": [|]', "tone", PREPARED % '"text_cols": ["tone"]'),
+    ("another column", PREPARED % '"text_cols": ["tone", "|"]', "phrase", PREPARED % '"text_cols": ["tone", "phrase"]'),
+    ("a placeholder", PREPARED % '"text_template": "It is {to|"', "tone",
+     PREPARED % '"text_template": "It is {tone}"'),
+    ("a placeholder in braces", PREPARED % '"text_template": "{|} is {tone}"', "phrase",
+     PREPARED % '"text_template": "{phrase} is {tone}"'),
+    ("a layer", MODEL % '"target_modules": ["|"]', "q_proj", MODEL % '"target_modules": ["q_proj"]'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "marked", "accept", "result"), FILES, ids=[case[0] for case in FILES])
+def test_what_the_files_say_is_offered(folder: DiskFacts, what: str, marked: str, accept: str, result: str) -> None:
+    check_completion(marked, accept, result, folder)
+
+
+def test_only_files_of_a_fitting_kind_are_offered(folder: DiskFacts) -> None:
+    found = labels('{ "data_configs": [{ "load_dataset_config": { "data_files": "data/|" } }] }', folder)
+    assert found == ["data/train.json"]
+
+
+def test_text_after_escaped_braces_is_no_placeholder(folder: DiskFacts) -> None:
+    assert labels(PREPARED % '"text_template": "{{to|"', folder) == []
+
+
+CONFIGS = ["LoRA, local", "QLoRA, local", "Convert only", "LoRA, Azure ML"]
+
+
+@pytest.mark.parametrize("marked", ["|", "\n|", "{|}", "{\n  |\n}", "lo|", "{ | }"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_whole_config_is_sound(marked: str, name: str) -> None:
+    text, items = offers(marked)
+    (item,) = [item for item in items if item.label == name]
+    found = check(accepted(text, item))
+    assert found.errors == ()
+    assert {problem.code for problem in found.problems} <= {"placeholder-left", "qlora-merge-dequantizes"}
+
+
+ENTRIES = [
+    (
+        "passes",
+        '{ "data_configs": [{ "name": "d" }], "passes": { "a": { "type": "LoRA", "train_data_config": "d" }, | } }',
+    ),
+    ("systems", '{ "systems": {|} }'),
+    ("evaluators", '{ "data_configs": [{ "name": "d" }], "evaluators": {|} }'),
+    ("metrics", '{ "data_configs": [{ "name": "d" }], "evaluators": { "e": { "metrics": [|] } } }'),
+    ("data", '{ "data_configs": [|] }'),
+    ("data beside other data", '{ "data_configs": [{ "name": "train_data" }, |] }'),
+    ("accelerators", '{ "systems": { "s": { "type": "LocalSystem", "accelerators": [|] } } }'),
+]
+
+
+@pytest.mark.parametrize("marked", [case[1] for case in ENTRIES], ids=[case[0] for case in ENTRIES])
+def test_new_entries_are_sound(marked: str) -> None:
+    text, items = offers(marked)
+    blocks = [item for item in items if item.kind is Kind.SNIPPET and item.label not in ("{ }", "[ ]")]
+    assert len(blocks) > 1
+    for item in blocks:
+        found = [problem for problem in check(accepted(text, item)).errors if problem.code != "missing-key"]
+        assert found == [], item.label
+
+
+def test_an_entry_gets_a_name_that_is_free() -> None:
+    text, items = offers('{ "passes": { "merge": { "type": "MergeAdapterWeights" }, | } }')
+    (item,) = [item for item in items if item.label == "merge"]
+    assert '"merge_2": { "type": "MergeAdapterWeights" }' in accepted(text, item)
+
+
+def test_blocks_are_laid_out_as_the_document_is() -> None:
+    check_completion(
+        '{\n\t"passes": {|}\n}',
+        "merge",
+        '{\n\t"passes": {\n\t\t"merge": {\n\t\t\t"type": "MergeAdapterWeights"\n\t\t}\n\t}\n}',
+    )
+    check_completion(
+        '{\n  "passes": {\n  |  "a": {}\n  }\n}',
+        "merge",
+        '{\n  "passes": {\n    "merge": {\n      "type": "MergeAdapterWeights"\n    },\n    "a": {}\n  }\n}',
+    )
+
+
+CORPUS = Path(os.environ.get("OLIVINE_CORPUS", "no-corpus"))
+EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/*/*.json"))
+
+
+def damaged(text: str, random: Random) -> str:
+    """The text, cut off, or with a few characters lost."""
+    at = random.randrange(len(text) + 1)
+    return random.choice([text, text[:at], text[:at] + text[at + random.randrange(1, 6) :]])
+
+
+def mistakes(text: str) -> tuple[int, int]:
+    """Syntax errors, and what is unknown or of a wrong kind."""
+    syntax = sum(problem.severity is Severity.ERROR for problem in parse(text).problems)
+    return syntax, sum(problem.code.startswith(("unknown-", "wrong-")) for problem in check(text).problems)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_accepting_an_item_never_makes_a_document_worse(seed: int) -> None:
+    random = Random(seed)
+    paths = [path for path in [*EXAMPLES, *sorted(CORPUS.rglob("*.json"))] if path.stat().st_size < 20_000]
+    for path in random.sample(paths, min(len(paths), 25)):
+        text = damaged(path.read_text(encoding="utf-8"), random)
+        before = mistakes(text)
+        for offset in random.choices(range(len(text) + 1), k=4):
+            items = complete(Document("", text), offset)
+            for item in random.sample(items, min(len(items), 6)):
+                after = mistakes(accepted(text, item))
+                assert after[0] <= before[0] and after[1] <= before[1], (path.name, offset, item.label)

@@ -49,7 +49,9 @@ def offers(request: Request) -> list[tuple[str, Kind, str]]:
     if key == "split":
         return [(name, Kind.VALUE, "") for name in _splits(request)]
     if key == "pass_flows":
-        return [(name, Kind.REFERENCE, "passes") for name in request.names("passes")]
+        written = child(request.document.tree, "passes")
+        names = [member.name for member in written.members] if isinstance(written, Object) else []
+        return [(name, Kind.REFERENCE, "passes") for name in names]
     if key in SUFFIXES or (key == "path" and "config" in request.cursor.path):
         return list(_paths(request, key))
     return []
