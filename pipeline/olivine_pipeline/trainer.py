@@ -89,6 +89,12 @@ class CheckpointedTrainer(Trainer):  # type: ignore[misc]
         self.telling.add(loss, int(inputs["input_ids"].numel()))
         return loss
 
+    def evaluate(self, *arguments: Any, **named: Any) -> dict[str, float]:
+        """Evaluate beside the training: the random numbers that it draws are not those of the next step."""
+        devices = [self.args.device] if self.args.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            return super().evaluate(*arguments, **named)  # type: ignore[no-any-return]
+
     def prediction_step(self, *arguments: Any, **named: Any) -> Any:
         self.job.cancel.check()
         return super().prediction_step(*arguments, **named)
@@ -127,7 +133,10 @@ class Telling(TrainerCallback):  # type: ignore[misc]
         self._tokens += tokens
 
     def restore_random_state(self) -> None:
-        """Random states as they were when the current step began."""
+        """Random states as they were when the last finished step ended.
+
+        Not as they were when the next one began: a new epoch draws a number first, and does so again on resuming.
+        """
         if self._random_state is None:
             return
         python, numpy, cpu, cuda = self._random_state
@@ -143,11 +152,11 @@ class Telling(TrainerCallback):  # type: ignore[misc]
         self._job.journal.progress("training", state.global_step, state.max_steps, "step")
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        cuda = torch.cuda.get_rng_state_all() if args.device.type == "cuda" else None
-        self._random_state = (random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
         self._loss, self._tokens, self._started = 0.0, 0, time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        cuda = torch.cuda.get_rng_state_all() if args.device.type == "cuda" else None
+        self._random_state = (random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
         loss = float(self._loss)
         self._losses.add(state.global_step, loss)
         journal = self._job.journal
