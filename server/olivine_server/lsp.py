@@ -1,33 +1,68 @@
-"""The language server: what the protocol says, put into what the features know, and back.
+"""The language server: its life, its documents and their diagnostics.
 
-This is the one place that knows the protocol's shapes. Nothing else of the server does more than answer functions of a
-document and an offset. What a feature needs is imported when it is first asked for.
+`answers.py` holds the requests about one document, `shapes.py` the shapes of the protocol: together the three are all
+that knows the protocol. They are read in order of need, so that the first diagnostics come soon.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from olivine_schemas.lines import Units
-from olivine_schemas.problems import Problem, Severity
 
-from .features.diagnostics import DEPRECATED, UNNECESSARY, diagnostics
+from . import shapes
+from .features.diagnostics import diagnostics
 from .positions import Positions, negotiated
 from .rpc import Connection
 from .settings import Settings, read_settings
+from .shapes import Json
 from .workspace import Document, Workspace, path_of
 
-DOCUMENTATION = "https://olivine.dev/docs/diagnostics.html"
-"""The manual of diagnostics; a section a code."""
 WATCHED = "**/*.{json,jsonl,csv,parquet,txt,yaml,yml,py,safetensors}"
 """Files whose change may change what is said of a config."""
 
-Json = dict[str, Any]
-
-_SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFORMATION: 3, Severity.HINT: 4}
 _INCREMENTAL = 2
+_CAPABILITIES: Json = {
+    "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": True},
+    "diagnosticProvider": {"identifier": "olivine", "interFileDependencies": False, "workspaceDiagnostics": False},
+    "completionProvider": {"triggerCharacters": ['"', ":", "{", "/", ".", ","]},
+    "codeActionProvider": {"codeActionKinds": ["quickfix", "refactor.rewrite", "source.fixAll.olivine"]},
+    "codeLensProvider": {},
+    "definitionProvider": True,
+    "documentFormattingProvider": True,
+    "documentHighlightProvider": True,
+    "documentLinkProvider": {},
+    "documentRangeFormattingProvider": True,
+    "documentSymbolProvider": True,
+    "foldingRangeProvider": True,
+    "hoverProvider": True,
+    "inlayHintProvider": True,
+    "referencesProvider": True,
+    "renameProvider": {"prepareProvider": True},
+    "selectionRangeProvider": True,
+}
+_QUESTIONS = (
+    "codeAction",
+    "codeLens",
+    "completion",
+    "definition",
+    "documentHighlight",
+    "documentLink",
+    "documentSymbol",
+    "foldingRange",
+    "formatting",
+    "hover",
+    "inlayHint",
+    "prepareRename",
+    "rangeFormatting",
+    "references",
+    "rename",
+    "selectionRange",
+)
 
 
 class Server:
@@ -39,6 +74,8 @@ class Server:
         self.settings = Settings()
         self.units: Units = "utf-16"
         self.client: Json = {}
+        self.told = False
+        """Whether diagnostics were sent: only then is there time for anything else."""
         self.published: dict[str, Document] = {}
         """The version of each document whose diagnostics were pushed."""
 
@@ -55,6 +92,7 @@ class Server:
             "workspace/didChangeConfiguration": self.did_change_configuration,
             "workspace/didChangeWatchedFiles": self.files_changed,
             "textDocument/diagnostic": self.diagnostic,
+            **{f"textDocument/{name}": partial(self.answer, f"textDocument/{name}") for name in _QUESTIONS},
         }
 
     # Life
@@ -66,18 +104,8 @@ class Server:
         folders = params.get("workspaceFolders") or [{"uri": params.get("rootUri") or ""}]
         self.workspace.root = path_of(folders[0]["uri"])
         self._set(read_settings(params.get("initializationOptions")))
-        return {"capabilities": self._capabilities(), "serverInfo": {"name": "olivine"}}
-
-    def _capabilities(self) -> Json:
-        return {
-            "positionEncoding": self.units,
-            "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": True},
-            "diagnosticProvider": {
-                "identifier": "olivine",
-                "interFileDependencies": False,
-                "workspaceDiagnostics": False,
-            },
-        }
+        capabilities = {**_CAPABILITIES, "positionEncoding": self.units}
+        return {"capabilities": capabilities, "serverInfo": {"name": "olivine"}}
 
     def initialized(self, params: Any) -> None:
         """Ask for the settings, and to be told of files that change."""
@@ -158,9 +186,14 @@ class Server:
     # Diagnostics
 
     def idle(self) -> None:
-        """Push the diagnostics of what has changed, to clients that do not ask for them."""
-        if self._can("textDocument", "diagnostic") is not None:
-            return
+        """Do what can wait for a pause: push diagnostics, then load what the first question will need."""
+        if self._can("textDocument", "diagnostic") is None:
+            self._push()
+        if self.told:
+            importlib.import_module(".answers", __package__)
+
+    def _push(self) -> None:
+        """Send the diagnostics of what has changed, to a client that does not ask for them."""
         for document in self.workspace:
             if self.published.get(document.uri) is not document:
                 self.published[document.uri] = document
@@ -179,16 +212,16 @@ class Server:
 
     def _diagnostics(self, document: Document) -> list[Json]:
         positions = self._positions(document)
-        return [self._diagnostic(positions, each) for each in diagnostics(document, self.settings.severities)]
+        self.told = True
+        return [shapes.diagnostic(positions, each) for each in diagnostics(document, self.settings.severities)]
 
-    def _diagnostic(self, positions: Positions, problem: Problem) -> Json:
-        tags = [1] * (problem.code in UNNECESSARY) + [2] * (problem.code in DEPRECATED)
-        return {
-            "range": positions.range(problem.span),
-            "severity": _SEVERITIES[problem.severity],
-            "code": problem.code,
-            "codeDescription": {"href": f"{DOCUMENTATION}#{problem.code}"},
-            "source": "olivine",
-            "message": problem.message,
-            **({"tags": tags} if tags else {}),
-        }
+    # Everything else
+
+    def answer(self, method: str, params: Json) -> Any:
+        """Answer a request about a document; null where it is not open, or no config."""
+        from .answers import ANSWERS, Question
+
+        document = self.workspace.get(params["textDocument"]["uri"])
+        if document is None:
+            return None
+        return ANSWERS[method](Question(document, self._positions(document), params, self.settings, self._can))

@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 Handler = Callable[[Any], Any]
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INTERNAL_ERROR = -32700, -32600, -32601, -32603
-NOT_INITIALIZED, REQUEST_CANCELLED = -32002, -32800
+NOT_INITIALIZED, REQUEST_CANCELLED, REQUEST_FAILED = -32002, -32800, -32803
 MAX_MESSAGE = 64 << 20
 """Bytes; what is longer is skipped."""
 
-_WARNING, _ERROR = 2, 1
+_ERROR = 1
 
 
 class RpcError(Exception):
@@ -148,6 +148,8 @@ class Connection:
                     self._cancelled.add(_key(params.get("id") if isinstance(params, dict) else None))
                 else:
                     self._inbox.put(message)
+                    if isinstance(message, dict) and message.get("method") == "exit":
+                        return  # a thread that reads on would keep the process from ending
         except (OSError, ValueError):  # the stream is gone
             pass
         self._inbox.put(None)
