@@ -131,10 +131,13 @@ def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) ->
     return Branch(schema.get("description", ""), "x-checked-only" not in schema, required)
 
 
-def mistakes(of: Subschema, name: str, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:
-    """How much is wrong with a block once its type is `name`; what is missing does not count."""
+def mistakes(of: Subschema, name: str | None, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:
+    """How much is wrong with a block if its type is `name`; what is missing does not count, an unknown type is one."""
     known = language(extra_passes)
-    found = known.findings({**block, "type": name}, known.target(_mapping(of)[name]))
+    spelt = known.known(of.value.schema["x-types"], name or "")
+    if spelt is None:
+        return 1
+    found = known.findings({**block, "type": spelt}, known.target(_mapping(of)[spelt]))
     return sum(finding.keyword != "required" for finding in found)
 
 

@@ -41,6 +41,11 @@ def in_pass(marked: str) -> str:
     return '{ "passes": { "p": { ' + marked + " } } }"
 
 
+def on_gpu(marked: str, device: str = "gpu") -> str:
+    accelerator = '{ "device": "' + device + '", "execution_providers": [' + marked + "] }"
+    return '{ "systems": { "s": { "type": "LocalSystem", "accelerators": [' + accelerator + "] } } }"
+
+
 KEYS = [
     ("in quotes", '{ "pas|" }', "passes", '{ "passes": {} }'),
     ("in an open quote", '{ "pas| }', "passes", '{ "passes": {} }'),
@@ -111,16 +116,15 @@ VALUES = [
      in_pass('"type": "LoRA", "training_args": { "optim": "adamw_torch" }')),
     ("a system", '{ "systems": { "here": { "type": "LocalSystem" } }, "host": "|" }', "here",
      '{ "systems": { "here": { "type": "LocalSystem" } }, "host": "here" }'),
-    ("a data config", '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": | } } }',
-     "d", '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": "d" } } }'),
+    ("a data config",
+     '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": | } } }', "d",
+     '{ "data_configs": [{ "name": "d" }], "passes": { "p": { "type": "LoRA", "train_data_config": "d" } } }'),
     ("an evaluator", '{ "evaluators": { "e": {} }, "evaluator": "|" }', "e",
      '{ "evaluators": { "e": {} }, "evaluator": "e" }'),
     ("a pass to run", '{ "passes": { "a": { "type": "LoRA" } }, "pass_flows": [["|"]] }', "a",
      '{ "passes": { "a": { "type": "LoRA" } }, "pass_flows": [["a"]] }'),
-    ("an item after another", '{ "systems": { "s": { "type": "LocalSystem", "accelerators": '
-     '[{ "device": "gpu", "execution_providers": ["CUDAExecutionProvider" | ] }] } } }', "DmlExecutionProvider",
-     '{ "systems": { "s": { "type": "LocalSystem", "accelerators": '
-     '[{ "device": "gpu", "execution_providers": ["CUDAExecutionProvider", "DmlExecutionProvider" ] }] } } }'),
+    ("an item after another", on_gpu('"CUDAExecutionProvider" | '), "DmlExecutionProvider",
+     on_gpu('"CUDAExecutionProvider", "DmlExecutionProvider" ')),
 ]  # fmt: skip
 
 
@@ -130,8 +134,7 @@ def test_a_value_is_completed(what: str, marked: str, accept: str, result: str) 
 
 
 def test_providers_fit_the_device() -> None:
-    marked = '{ "systems": { "s": { "type": "LocalSystem", "accelerators": [{ "device": "cpu", "execution_providers": [|] }] } } }'
-    found = labels(marked)
+    found = labels(on_gpu("|", device="cpu"))
     assert "CPUExecutionProvider" in found
     assert "CUDAExecutionProvider" not in found
 
@@ -188,8 +191,8 @@ def write_model(at: Path) -> None:
     (at / "config.json").write_text('{"model_type": "llama"}')
 
 
-DATA = '{ "data_configs": [{ "name": "d", "load_dataset_config": { "data_name": "json", "data_files": "data/train.json" }, '
-PREPARED = DATA + '"pre_process_data_config": { %s } }] }'
+LOADED = '"load_dataset_config": { "data_name": "json", "data_files": "data/train.json" }'
+PREPARED = '{ "data_configs": [{ "name": "d", ' + LOADED + ', "pre_process_data_config": { %s } }] }'
 MODEL = '{ "input_model": { "type": "HfModel", "model_path": "model" }, "passes": { "p": { "type": "LoRA", %s } } }'
 FILES = [
     ("a folder", '{ "data_configs": [{ "load_dataset_config": { "data_files": "|" } }] }', "data/",
@@ -235,11 +238,10 @@ def test_a_whole_config_is_sound(marked: str, name: str) -> None:
     assert {problem.code for problem in found.problems} <= {"placeholder-left", "qlora-merge-dequantizes"}
 
 
+STILL_TO_COME = {"missing-key", "merge-without-adapter"}
+"""What is wrong while the rest of the config is not written."""
 ENTRIES = [
-    (
-        "passes",
-        '{ "data_configs": [{ "name": "d" }], "passes": { "a": { "type": "LoRA", "train_data_config": "d" }, | } }',
-    ),
+    ("passes", '{ "data_configs": [{ "name": "d" }], "passes": {|} }'),
     ("systems", '{ "systems": {|} }'),
     ("evaluators", '{ "data_configs": [{ "name": "d" }], "evaluators": {|} }'),
     ("metrics", '{ "data_configs": [{ "name": "d" }], "evaluators": { "e": { "metrics": [|] } } }'),
@@ -255,7 +257,7 @@ def test_new_entries_are_sound(marked: str) -> None:
     blocks = [item for item in items if item.kind is Kind.SNIPPET and item.label not in ("{ }", "[ ]")]
     assert len(blocks) > 1
     for item in blocks:
-        found = [problem for problem in check(accepted(text, item)).errors if problem.code != "missing-key"]
+        found = [problem for problem in check(accepted(text, item)).errors if problem.code not in STILL_TO_COME]
         assert found == [], item.label
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from olivine_schemas.facts import NO_FACTS, Facts
 from olivine_schemas.parser import parse
-from olivine_schemas.problems import Severity, Span
+from olivine_schemas.problems import Severity
 from olivine_schemas.tree import Array, Object, Scalar, child, locate
 
 from . import outside, snippets
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ...workspace import Document
 
 __all__ = ["Completion", "Kind", "accept", "complete"]
+
+BRACKETS = frozenset({"unclosed", "unopened", "unexpected-text", "missing-comma"})
+"""Syntax errors that tell of brackets and quotes out of place."""
 
 
 def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[Completion]:
@@ -46,17 +49,23 @@ def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[C
 
 
 def _harmless(request: Request, items: list[Completion]) -> list[Completion]:
-    """Without blocks that would be read differently than meant, next to damage that goes by indentation."""
-    blocks = [item for item in items if "\n" in item.edit.text]
-    damage = _damage(request.text) if blocks else []
-    if all(span == request.cursor.span for span in damage):
+    """Without what would be read differently than meant: near a lost bracket the reading goes by indentation.
+
+    Blocks are tried one by one, one key or value stands for all.
+    """
+    problems = request.document.checked.problems
+    if not any(problem.code in BRACKETS and problem.span != request.cursor.span for problem in problems):
         return items
-    harmful = {id(item) for item in blocks if len(_damage(accept(request.text, item))) > len(damage)}
-    return [item for item in items if id(item) not in harmful]
+    now = _errors(request.text)
+    blocks = {id(item) for item in items if "\n" in item.edit.text}
+    plain = [item for item in items if id(item) not in blocks]
+    if plain and _errors(accept(request.text, plain[0])) > now:
+        plain = []
+    return plain + [i for i in items if id(i) in blocks and _errors(accept(request.text, i)) <= now]
 
 
-def _damage(text: str) -> list[Span]:
-    return [problem.span for problem in parse(text).problems if problem.severity is Severity.ERROR]
+def _errors(text: str) -> int:
+    return sum(problem.severity is Severity.ERROR for problem in parse(text).problems)
 
 
 def _in_comment(document: Document, offset: int) -> bool:

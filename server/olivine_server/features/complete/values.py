@@ -9,7 +9,7 @@ from typing import Any
 from olivine_schemas.edits import insert_member
 from olivine_schemas.problems import Edit, Span
 from olivine_schemas.schema import Branch, Property, Subschema, branch, mistakes
-from olivine_schemas.tree import Array, Missing, Node, Object, Scalar, child, to_data
+from olivine_schemas.tree import Array, Missing, Node, Object, Scalar, child, text_of, to_data
 
 from . import outside, snippets
 from .items import Completion, Kind
@@ -83,13 +83,15 @@ def types(request: Request, schema: Subschema, room: Place) -> Iterator[Completi
 
 
 def fitting(schema: Subschema, block: Node | None) -> list[str]:
-    """The types that the other keys of a block fit, or fit best; those that Olivine runs first."""
+    """The types that the other keys of a block fit at least as well as its type now; those that Olivine runs first."""
     names = sorted(schema.types, key=lambda name: not branch(schema, name).runs)
     data = to_data(block) if isinstance(block, Object) else {}
     if not data.keys() - {"type"}:
         return names
+    now = mistakes(schema, text_of(child(block, "type")), data)
     wrong = {name: mistakes(schema, name, data) for name in names}
-    return [name for name in names if wrong[name] == min(wrong.values())]
+    least = min(wrong.values(), default=0)
+    return [name for name in names if wrong[name] <= min(least, now)]
 
 
 def _type_item(request: Request, name: str, of: Branch, sort: str, block: Node | None, room: Place) -> Completion:
