@@ -79,7 +79,7 @@ def evaluate(
     data: HeldOut,
     *,
     size_bytes: int,
-    max_rows: int = 128,
+    max_rows: int = 256,
     max_texts: int = 64,
     on_progress: OnProgress = lambda done, total: None,
 ) -> StageMetrics:

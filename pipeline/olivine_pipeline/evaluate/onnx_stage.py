@@ -24,7 +24,7 @@ def measure_onnx(
     data: HeldOut,
     prompts: Sequence[str],
     *,
-    max_rows: int = 128,
+    max_rows: int = 256,
     max_texts: int = 64,
     on_progress: OnProgress = lambda done, total: None,
     cancel: Cancel | None = None,
