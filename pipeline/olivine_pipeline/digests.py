@@ -42,12 +42,13 @@ class Digests:
         """SHA-256 of a file; OSError where it cannot be read."""
         path = path.resolve()
         stat = path.stat()
-        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        # The time of the last change of any kind counts too: tools that copy may set the other one back.
+        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         known = self._known.get(str(path))
-        if known and known[:3] == stamp:
-            return str(known[3])
+        if known and known[:-1] == stamp:
+            return str(known[-1])
         digest = digest_file(path)
-        if time.time() - stat.st_mtime > _RACY_SECONDS:
+        if time.time() - max(stat.st_mtime, stat.st_ctime) > _RACY_SECONDS:
             self._known[str(path)] = [*stamp, digest]
             self._changed = True
         return digest

@@ -62,8 +62,9 @@ def _files(entry: Entry) -> list[Path]:
 
 
 def _replace(folder: Path, entry: Entry) -> None:
-    building, old = (folder.with_name(f".{folder.name}.{suffix}.{os.getpid()}") for suffix in ("new", "old"))
-    shutil.rmtree(building, ignore_errors=True)
+    building, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
+    for left in (building, old):  # by a run that was killed here
+        shutil.rmtree(left, ignore_errors=True)
     for source in _files(entry):
         target = building / source.relative_to(entry.path)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -88,6 +88,8 @@ class Store:
                 break
             except Timeout:
                 on_wait()
+        for left in self.artifacts.glob(f".{key}.*"):  # by a holder that was killed; it may be gigabytes
+            shutil.rmtree(left, ignore_errors=True)
         try:
             yield
         finally:

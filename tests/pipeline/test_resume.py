@@ -68,7 +68,7 @@ def fresh(alone: Path, folder: Path) -> Path:
 
 
 def steps_reached(steps: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda event: event["type"] == "progress" and event["doing"] == "training" and event["done"] >= steps
+    return lambda event: event["type"] == "metric" and event["step"] >= steps
 
 
 def stop_after(steps: int, folder: Path, stop: Callable[[int], None]) -> Ended:
@@ -118,8 +118,7 @@ def test_killed_and_cancelled_training_goes_on_to_the_same_adapter(alone: Path, 
     assert cancelled.events[-1]["state"] == "cancelled"
     assert "Traceback" not in cancelled.output + cancelled.errors
     kept = checkpoints(folder)[-1].name
-    steps = [event["done"] for event in cancelled.of_type("progress") if event["doing"] == "training"]
-    assert kept == f"checkpoint-{max(steps)}"
+    assert kept == f"checkpoint-{max(event['step'] for event in cancelled.of_type('metric'))}"
 
     finished = run_well(folder)
     assert f"continuing from {kept}" in finished.logged

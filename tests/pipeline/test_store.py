@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from olivine_pipeline.cancel import Cancel
-from olivine_pipeline.digests import Digests, digest_of
+from olivine_pipeline.digests import Digests, digest_file, digest_of
 from olivine_pipeline.errors import Cancelled
-from olivine_pipeline.publish import publish
+from olivine_pipeline.publish import foreign, publish
 from olivine_pipeline.store import Entry, Store
 
 
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Store:
 
 def filled(text: str = "weights", name: str = "weights.bin") -> Callable[[Path], None]:
     def fill(folder: Path) -> None:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_text(text)
 
     return fill
@@ -76,6 +76,8 @@ def test_the_folder_of_a_killed_commit_is_not_a_result(store: Store) -> None:
     assert store.get("k") is None
     store.commit("k", {}, filled("whole"))
     assert store.get("k")
+    with store.lock("k"):
+        assert names(store.artifacts) == {"k"}
 
 
 @pytest.mark.parametrize(
@@ -165,30 +167,50 @@ def test_keys_do_not_depend_on_the_order_of_keys() -> None:
     assert digest_of({"a": 1}) != digest_of({"a": "1"})
 
 
-def old_file(path: Path, text: str) -> None:
-    """A file written long ago: its hash is worth remembering."""
-    path.write_text(text)
-    os.utime(path, (time.time() - 100, time.time() - 100))
+@pytest.fixture
+def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file whose hash is remembered in digests.json beside it."""
+    monkeypatch.setattr("olivine_pipeline.digests._RACY_SECONDS", 0)
+    file = tmp_path / "weights"
+    file.write_text("one")
+    time.sleep(0.02)
+    digests = Digests(tmp_path / "digests.json")
+    digests.file(file)
+    digests.save()
+    assert list(json.loads((tmp_path / "digests.json").read_text())) == [str(file)]
+    return file
 
 
-def test_hashes_are_remembered_and_forgotten_when_the_file_changes(tmp_path: Path) -> None:
-    memory, file = tmp_path / "digests.json", tmp_path / "weights"
-    old_file(file, "one")
-    first = Digests(memory)
-    one = first.file(file)
-    first.save()
-    assert list(json.loads(memory.read_text())) == [str(file)]
-    assert Digests(memory).file(file) == one
-    file.write_text("two")
-    assert Digests(memory).file(file) != one
+def digest(file: Path) -> str:
+    return Digests(file.with_name("digests.json")).file(file)
+
+
+def test_a_remembered_hash_is_not_computed_again(remembered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = digest_file(remembered)
+    monkeypatch.setattr("olivine_pipeline.digests.digest_file", lambda path: pytest.fail("read again"))
+    assert digest(remembered) == expected
+
+
+def test_a_changed_file_gets_another_hash_also_where_its_time_was_set_back(remembered: Path) -> None:
+    before, stat = digest(remembered), remembered.stat()
+    remembered.write_text("two")
+    os.utime(remembered, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert digest(remembered) == digest_file(remembered) != before
+
+
+def test_a_hash_of_a_file_written_just_now_is_not_remembered(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_text("one")
+    digests = Digests(tmp_path / "digests.json")
+    digests.file(file)
+    digests.save()
+    assert not (tmp_path / "digests.json").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{"])
-def test_a_damaged_memory_of_hashes_costs_a_hash(text: str, tmp_path: Path) -> None:
-    memory, file = tmp_path / "digests.json", tmp_path / "weights"
-    old_file(file, "one")
-    memory.write_text(text)
-    assert Digests(memory).file(file) == Digests(tmp_path / "none").file(file)
+def test_a_damaged_memory_of_hashes_costs_a_hash(text: str, remembered: Path) -> None:
+    remembered.with_name("digests.json").write_text(text)
+    assert digest(remembered) == digest_file(remembered)
 
 
 @pytest.fixture
@@ -214,6 +236,20 @@ def test_what_is_missing_from_the_output_comes_back(store: Store, published: Pat
     entry: Any = store.get("k")
     publish(store, published, {"model": entry})
     assert (published / "model" / "weights.bin").read_text() == "weights"
+
+
+def test_a_publication_that_was_killed_is_done_again_and_leaves_nothing(store: Store, published: Path) -> None:
+    (published / "model").rename(published / ".model.old")
+    filled("half")(published / ".model.new")
+    entry: Any = store.get("k")
+    publish(store, published, {"model": entry})
+    assert names(published) == {".olivine.json", "model"}
+    assert (published / "model" / "weights.bin").read_text() == "weights"
+
+
+def test_only_what_olivine_put_there_is_its_own(store: Store, published: Path) -> None:
+    (published / "adapter").mkdir()
+    assert foreign(published, ["adapter", "model", "none"]) == [published / "adapter"]
 
 
 def test_files_of_a_person_in_the_output_stay(store: Store, published: Path) -> None:
