@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Completion", "Kind", "accept", "complete"]
 
-BRACKETS = frozenset({"unclosed", "unopened", "unexpected-text", "missing-comma"})
-"""Syntax errors that tell of brackets and quotes out of place."""
+BRACKETS = ("{", "[", "}", "]")
 
 
 def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[Completion]:
@@ -37,7 +36,7 @@ def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[C
     request = Request(document, offset, facts, cursor)
     if not isinstance(document.tree, (Object, Array)):
         return snippets.configs(request)
-    if cursor.container is None:
+    if cursor.container is None or (cursor.span is None and _in_debris(document, offset)):
         return []
     if cursor.in_key:
         found = keys(request)
@@ -53,15 +52,16 @@ def _harmless(request: Request, items: list[Completion]) -> list[Completion]:
 
     Blocks are tried one by one, one key or value stands for all.
     """
-    problems = request.document.checked.problems
-    if not any(problem.code in BRACKETS and problem.span != request.cursor.span for problem in problems):
+    text, problems = request.text, request.document.checked.problems
+    lost = (problem.span for problem in problems if problem.code in ("unclosed", "unopened"))
+    if not any(text[span.start : span.start + 1] in BRACKETS for span in lost):
         return items
-    now = _errors(request.text)
-    blocks = {id(item) for item in items if "\n" in item.edit.text}
-    plain = [item for item in items if id(item) not in blocks]
-    if plain and _errors(accept(request.text, plain[0])) > now:
+    now = _errors(text)
+    blocks = [item for item in items if "\n" in item.edit.text]
+    plain = [item for item in items if "\n" not in item.edit.text]
+    if plain and _errors(accept(text, plain[0])) > now:
         plain = []
-    return plain + [i for i in items if id(i) in blocks and _errors(accept(request.text, i)) <= now]
+    return plain + [item for item in blocks if _errors(accept(text, item)) <= now]
 
 
 def _errors(text: str) -> int:
@@ -71,6 +71,13 @@ def _errors(text: str) -> int:
 def _in_comment(document: Document, offset: int) -> bool:
     spans = (problem.span for problem in document.checked.problems if problem.code == "comment")
     return any(span.start < offset <= span.end for span in spans)
+
+
+def _in_debris(document: Document, offset: int) -> bool:
+    """Whether an offset without a token is in text that could not be read."""
+    damaged = (problem.span for problem in document.checked.problems if problem.code == "unexpected-text")
+    before = document.text[offset - 1 : offset]
+    return not (before.isspace() or before in "{}[],:/") or any(span.start < offset < span.end for span in damaged)
 
 
 def _in_template(request: Request, node: object) -> bool:
