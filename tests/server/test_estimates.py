@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from inspect import isfunction
+from pathlib import Path
+
 import pytest
 
 from olivine_schemas import estimates
@@ -98,3 +101,10 @@ def test_int4_has_a_scale_and_a_zero_point_for_each_block() -> None:
     assert estimates.int4_bytes(32, scale_bits=16) == 16 + 2 + 0.5
     assert estimates.int4_bytes(64, block=64) == 32 + 4 + 0.5
     assert estimates.int4_bytes(42, embedding=10) == 16 + 4 + 0.5 + 40
+
+
+def test_the_manual_names_every_formula() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "estimates.md").read_text(encoding="utf-8")
+    functions = {name for name, value in vars(estimates).items() if isfunction(value)}
+    without_formula = {"adapted_layers"}
+    assert {name for name in functions if f"`{name}`" not in manual} == without_formula
