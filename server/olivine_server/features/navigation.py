@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from olivine_schemas.problems import Edit, Span
+from olivine_schemas.resolve import resolve
 from olivine_schemas.rules import Context
 from olivine_schemas.rules.reading import data_configs, data_references, items, object_at, passes, strings
-from olivine_schemas.tree import Node, Object, Scalar, child, text_of
+from olivine_schemas.tree import Member, Node, Object, Scalar, child, text_of
 from olivine_server.workspace import Document
 
 from .selection import inside_quotes
@@ -84,10 +85,28 @@ def _token(document: Document, span: Span, new: str) -> str:
 
 
 def _context(document: Document) -> Context | None:
-    checked = document.checked
-    if not isinstance(checked.tree, Object) or checked.workflow is None:
+    """The meaning of the document as if every pass ran: a name counts in one that pass_flows leaves out, too."""
+    checked, tree = document.checked, document.tree
+    if not isinstance(tree, Object) or checked.workflow is None:
         return None
-    return Context(checked.text, checked.tree, checked.workflow, checked.generation, document.facts)
+    workflow = resolve(_without_flows(tree)).workflow if _flows(tree) else checked.workflow
+    return Context(checked.text, tree, workflow, checked.generation, document.facts)
+
+
+def _flows(tree: Node) -> list[Node]:
+    """The lists of pass names, wherever they are written."""
+    return items(child(tree, "pass_flows")) + items(child(tree, "engine", "pass_flows"))
+
+
+def _without_flows(tree: Object) -> Object:
+    kept = [member for member in tree.members if member.name != "pass_flows"]
+    return Object(
+        tree.span,
+        [
+            Member(m.key, _without_flows(m.value), m.colon) if m.name == "engine" and isinstance(m.value, Object) else m
+            for m in kept
+        ],
+    )
 
 
 def _is_written(document: Document, node: Scalar) -> bool:
@@ -114,5 +133,5 @@ def _references(context: Context) -> Iterator[tuple[str, Scalar]]:
             node = block.get(key)
             if isinstance(node, Scalar) and text_of(node):
                 yield table, node
-    for flow in items(child(engine, "pass_flows")):
+    for flow in _flows(context.tree):
         yield from (("passes", node) for node in strings(flow))
