@@ -37,10 +37,6 @@ STANDS_IN = {
 }
 """Distributions that bring the same package for other devices."""
 
-BYTES_PER_PARAMETER = {"LoRA": 5.0, "QLoRA": 5.0, "MergeAdapterWeights": 6.0, "ModelBuilder": 7.4}
-"""Rough peak memory of a pass for each weight of the model, on a processor; `LIBRARY_BYTES` come on top."""
-LIBRARY_BYTES = 700e6
-
 Verdict = Literal["yes", "no", "note"]
 
 
@@ -100,6 +96,7 @@ def can_run(config: Path) -> list[Finding]:
     missing = missing_packages()
     if missing:
         return [Finding("no", "packages", f"{', '.join(missing)} missing or unfit: {INSTALL}")]
+    from .estimate import estimate_passes
     from .plan import plan
 
     planned = plan(config)
@@ -108,30 +105,24 @@ def can_run(config: Path) -> list[Finding]:
         Finding("yes", "packages", "everything it needs is installed"),
         Finding("yes", "device", f"{device.kind}: {device.name}"),
     ]
-    parameters = model_parameters(config, planned.model.location)
-    if parameters is None:
-        return [*findings, Finding("note", "memory", f"unknown: {planned.model.location} is not on this disk")]
-    ahead = [step.type.name for step in planned.passes if step.entry is None]
-    return [*findings, memory_finding(parameters, ahead, device)]
+    ahead = zip(planned.passes, estimate_passes(planned), strict=True)
+    needs = {step.name: guess.memory_bytes for step, guess in ahead if step.entry is None}
+    if None in needs.values():
+        return [*findings, Finding("note", "memory", "cannot be told before the model and its data are on this disk")]
+    return [*findings, memory_finding({name: needed or 0.0 for name, needed in needs.items()})]
 
 
-def memory_finding(parameters: int, passes: list[str], device: devices.Device) -> Finding:
-    """Whether the pass that needs the most memory fits, by what such passes took when measured."""
-    hungriest = max(passes, key=lambda name: BYTES_PER_PARAMETER.get(name, 0.0), default="")
-    needed = LIBRARY_BYTES + parameters * BYTES_PER_PARAMETER.get(hungriest, 4.0)
+def memory_finding(needs: dict[str, float]) -> Finding:
+    """Whether the pass that needs the most memory, of `needs` in bytes by pass, fits this machine."""
+    if not needs:
+        return Finding("yes", "memory", "every pass is in the cache")
+    hungriest = max(needs, key=needs.__getitem__)
+    needed = needs[hungriest]
     total, free = memory()
-    text = f"{hungriest or 'loading'} needs about {size(needed)}, {size(free)} are free"
+    text = f"{hungriest} needs about {size(needed)}, {size(free)} are free"
     if needed > total:
         return Finding("no", "memory", f"{text}; a smaller model fits")
     return Finding("yes" if needed < free else "note", "memory", text)
-
-
-def model_parameters(config: Path, location: str) -> int | None:
-    """The number of weights of a model on this disk, or None."""
-    from olivine_schemas.disk_facts import DiskFacts
-
-    facts = DiskFacts(config.absolute().parent).model(location)
-    return facts.parameters if facts else None
 
 
 def missing_packages() -> list[str]:

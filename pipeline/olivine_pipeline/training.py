@@ -14,6 +14,7 @@ from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora.config import LoraRuntimeConfig
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments, set_seed
 
+from olivine_schemas.estimates import ALL_LINEAR, DEFAULT_MODULES
 from olivine_schemas.language.passes import LoRAParameters
 from olivine_schemas.language.training import passed_through
 
@@ -138,7 +139,7 @@ def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkp
         r=parameters.r,
         lora_alpha=parameters.alpha,
         lora_dropout=parameters.lora_dropout,
-        target_modules=parameters.target_modules or ("all-linear" if quantization else None),
+        target_modules=parameters.target_modules or _default_modules(model.config.model_type, quantization),
         modules_to_save=parameters.modules_to_save,
         bias=parameters.bias,
         task_type="CAUSAL_LM",
@@ -151,6 +152,11 @@ def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkp
     if gradient_checkpointing:
         adapted.enable_input_require_grads()
     return adapted
+
+
+def _default_modules(model_type: str, quantization: dict[str, Any] | None) -> str | list[str] | None:
+    """Layers to adapt where the config names none; None leaves the choice to PEFT."""
+    return ALL_LINEAR if quantization else list(DEFAULT_MODULES.get(model_type, ())) or None
 
 
 def _runtime_config(parameters: LoRAParameters) -> Any:

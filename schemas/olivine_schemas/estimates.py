@@ -40,11 +40,12 @@ DEFAULT_MODULES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("gemma", "gemma2", "gemma3_text", "gpt_neo"), _QV),
     **dict.fromkeys(("gpt_neox", "bloom", "falcon", "chatglm"), ("query_key_value",)),
     "phi": ("q_proj", "v_proj", "fc1", "fc2"),
+    "phi3": ("qkv_proj", "o_proj"),
     "codegen": ("qkv_proj",),
     "mpt": ("Wqkv",),
     **dict.fromkeys(("gpt2", "gpt_bigcode"), ("c_attn",)),
 }
-"""Layers that PEFT adapts by model type where a config names none."""
+"""Layers that get an adapter where a config names none, by model type: PEFT's choice, and ours for Phi-3."""
 ALL_LINEAR = "all-linear"
 _NOT_LINEAR = re.compile(r"(?:^|\.)(?:lm_head|embed_out|wte|wpe|[^.]*embed[^.]*)$")
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from olivine_pipeline import doctor
-from olivine_pipeline.devices import cpu
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = {"input_model": {"type": "HfModel", "model_path": "model"}, "passes": {}}
@@ -64,7 +63,7 @@ def test_without_ml_packages_it_names_them_and_how_to_get_them(arguments: list[s
 @pytest.mark.parametrize(
     ("changes", "code", "text"),
     [
-        ({"passes": BUILD}, 0, "ModelBuilder needs about"),
+        ({"passes": BUILD}, 0, "b needs about"),
         ({"passes": {"ft": {"type": "LoRAA"}}}, 2, "LoRAA"),
         ({"passes": BUILD, "host": {"type": "LocalSystem", "accelerators": [{"device": "npu"}]}}, 2, "npu"),
     ],
@@ -80,8 +79,8 @@ def test_a_config_is_judged_by_what_it_needs(
 
 
 def test_a_model_that_cannot_fit_is_a_no() -> None:
-    assert doctor.memory_finding(70_000_000_000_000, ["ModelBuilder"], cpu()).verdict == "no"
-    assert doctor.memory_finding(1000, ["ModelBuilder"], cpu()).verdict == "yes"
+    assert doctor.memory_finding({"tune": 1e9, "build": 7e16}).verdict == "no"
+    assert doctor.memory_finding({"tune": 1e6, "build": 1000}).verdict == "yes"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from olivine_pipeline import findings
 from olivine_pipeline.cli import DONE, REFUSED
 from olivine_pipeline.documents import read_config
 from olivine_pipeline.errors import ConfigRefused, RunError
+from olivine_pipeline.wording import duration, size
+
+if TYPE_CHECKING:
+    from olivine_pipeline.estimate import Estimate
+    from olivine_pipeline.plan import PlannedPass
 
 DEFAULT_CONFIG = Path("olive-config.json")
 
@@ -29,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the passes in order, and whether the cache has their results."""
+    from olivine_pipeline.estimate import estimate_passes
     from olivine_pipeline.plan import plan
 
     try:
@@ -42,10 +49,22 @@ def execute(args: argparse.Namespace) -> int:
         return REFUSED
     device = planned.site.device
     print(f"{args.config} on {device.kind} ({device.name})")
-    rows = [(step.name, step.type.name, "cached" if step.entry else "to run", step.key[:12]) for step in planned.passes]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    for number, row in enumerate(rows, 1):
-        print(f"  {number}. " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-    if not rows:
+    rows = [("pass", "type", "", "about", "memory", "disk")]
+    for step, estimate in zip(planned.passes, estimate_passes(planned), strict=True):
+        rows.append((step.name, step.type.name, "cached" if step.entry else "to run", *takes(step, estimate)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows if planned.passes else []):
+        cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        print(f"  {f'{number}.' if number else '  '} {cells}")
+    if not planned.passes:
         print("  no passes: a run measures the input model only")
     return DONE
+
+
+def takes(step: PlannedPass, estimate: Estimate) -> tuple[str, str, str]:
+    """Time, memory and disk of a pass in words; a finished one takes nothing more."""
+    if step.entry:
+        return "0 s", "", size(step.entry.size_bytes)
+    time = "?" if estimate.seconds is None else duration(max(estimate.seconds, 1))
+    memory, disk = ("?" if count is None else size(count) for count in (estimate.memory_bytes, estimate.disk_bytes))
+    return time, memory, disk
