@@ -203,6 +203,8 @@ FILES = [
      '{ "input_model": { "type": "HfModel", "model_path": "model" } }'),
     ("a column", PREPARED % '"text_cols": [|]', "tone", PREPARED % '"text_cols": ["tone"]'),
     ("another column", PREPARED % '"text_cols": ["tone", "|"]', "phrase", PREPARED % '"text_cols": ["tone", "phrase"]'),
+    ("a template", PREPARED % '"text_template": |', "{phrase} {tone}",
+     PREPARED % '"text_template": "{phrase} {tone}"'),
     ("a placeholder", PREPARED % '"text_template": "It is {to|"', "tone",
      PREPARED % '"text_template": "It is {tone}"'),
     ("a placeholder in braces", PREPARED % '"text_template": "{|} is {tone}"', "phrase",

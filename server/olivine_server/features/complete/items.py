@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import Any
 
 from olivine_schemas.problems import Edit, Span, apply_edits
@@ -59,16 +61,16 @@ _SPECIAL_CHOICE = re.compile(r"[\\$},|]")
 _PLACEHOLDER = re.compile(r"\\(.)|\$(\d+)|\$\{\d+\|((?:\\.|[^|\\])*)\|\}|\$\{\d+:((?:\\.|[^}\\])*)\}", re.DOTALL)
 
 
-def render(value: Any, newline: str | None, unit: str) -> str:
+def render(value: Any, newline: str | None, unit: str, numbers: Iterator[int] | None = None) -> str:
     """JSON in snippet syntax; `newline` is the line break with the indentation of the first line, None for one line.
 
-    Slots become placeholders, numbered in the order of the text.
+    Slots become placeholders with the next of `numbers`, 1, 2, … by default, in the order of the text.
     """
-    count = iter(range(1, 1000))
+    numbers = numbers or count(1)
 
     def text(value: Any, newline: str | None) -> str:
         if isinstance(value, Slot):
-            return _slot(value, next(count))
+            return _slot(value, next(numbers))
         if isinstance(value, dict):
             inside = None if newline is None else newline + unit
             parts = [f"{_escaped(json.dumps(key))}: {text(item, inside)}" for key, item in value.items()]
@@ -81,6 +83,13 @@ def render(value: Any, newline: str | None, unit: str) -> str:
         return _escaped(json.dumps(value, ensure_ascii=False))
 
     return text(value, newline)
+
+
+def render_members(members: Mapping[str, Any], newline: str | None, unit: str) -> str:
+    """The members of an object, without its braces."""
+    numbers = count(1)
+    parts = [f"{render(key, None, '')}: {render(value, newline, unit, numbers)}" for key, value in members.items()]
+    return ("," + (newline or " ")).join(parts)
 
 
 def plain(snippet: str) -> str:

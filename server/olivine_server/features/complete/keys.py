@@ -8,7 +8,7 @@ from typing import Any
 from olivine_schemas.nearest import nearest
 from olivine_schemas.problems import Edit
 from olivine_schemas.schema import Property, Subschema
-from olivine_schemas.tree import Array, Member, Missing, Object, Scalar, child
+from olivine_schemas.tree import Array, Member, Missing, Node, Object, Path, Scalar, child
 
 from . import snippets
 from .items import Completion, Kind
@@ -18,6 +18,9 @@ from .shapes import shape
 from .values import INTO, fitting
 
 COLLECTORS = {*INTO, "sampler_config", "engine"}
+"""Keys whose block holds what may also stand beside them: a document has it in one place."""
+OWN = {"type", "name", "host", "evaluator"}
+"""Keys that only stand beside the block for settings."""
 
 
 def keys(request: Request) -> list[Completion]:
@@ -37,11 +40,17 @@ def keys(request: Request) -> list[Completion]:
     found = []
     for rank, one in enumerate(open_keys.values()):
         path = (*cursor.container_path, one.name)
-        edit, more = room.edits(_value(request, schemas, one, path, container), one.name)
+        edit, more = room.edits(_value(request, one, path, container), one.name)
         sort = f"{0 if one.required else 1 if one.description else 2}{rank:03}"
         text = json.dumps(one.name)
-        found.append(Completion(one.name, Kind.KEY, edit, text, sort, one.expects, one.description, more, snippet=True))
+        found.append(Completion(one.name, Kind.KEY, edit, text, sort, _about(one), one.description, more, snippet=True))
     return [*found, *snippets.members(request, container, room)]
+
+
+def _about(one: Property) -> str:
+    """Kind of value and default."""
+    default = "" if one.default is None else f"default {json.dumps(one.default, ensure_ascii=False)}"
+    return ", ".join(part for part in (one.expects, default) if part)
 
 
 def _awaits_value(member: Member) -> bool:
@@ -59,13 +68,14 @@ def _offered(request: Request, schemas: list[Subschema], container: Object) -> d
         below = request.schemas((*request.cursor.container_path, into))
         inner = {one.name for schema in below for one in schema.properties}
         if into in present and child(container, into) is not None:
-            present |= inner - {"type", "host", "evaluator", "name"} if into != "engine" else inner
-        elif inner & present - {"type"}:
+            present |= inner if into == "engine" else inner - OWN
+        elif inner & present - OWN:
             present.add(into)
     return {name: one for name, one in known.items() if name not in present}
 
 
-def _value(request: Request, schemas: list[Subschema], one: Property, path: Any, container: Object) -> Any:
+def _value(request: Request, one: Property, path: Path, container: Object) -> Any:
+    """What a new key starts with."""
     if one.name == "type" and one.values:
         types = next((schema for schema in request.schemas(path) if schema.types), None)
         fit = fitting(types, container) if types else []
@@ -90,7 +100,7 @@ def _renames(request: Request, known: dict[str, Property], member: Member) -> li
             Edit(member.key.span, json.dumps(one.name)),
             json.dumps(one.name),
             f"{rank:04}",
-            one.expects,
+            _about(one),
             one.description,
         )
         for rank, one in enumerate(fit)
@@ -107,7 +117,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def suits(one: Property, node: Any) -> bool:
+def suits(one: Property, node: Node) -> bool:
     """Whether a value that is there may stand under a key."""
     allowed = stated(one.schema)
     if isinstance(node, Object):

@@ -42,6 +42,9 @@ def offers(request: Request) -> list[tuple[str, Kind, str]]:
         return [(name, Kind.VALUE, "drives " + " or ".join(DEVICES[name])) for name in _providers(request)]
     if key in COLUMN_KEYS:
         return [(name, Kind.COLUMN, "column of the data") for name in columns(request)]
+    if key == "text_template":
+        fields = [f"{{{name}}}" for name in columns(request) if _FIELD_NAME.fullmatch(name)]
+        return [(" ".join(fields), Kind.COLUMN, "all columns of the data")] if fields else []
     if key in MODULE_KEYS:
         return [(name, Kind.MODULE, f"{count} in the model") for name, count in _modules(request)]
     if key == "data_name":

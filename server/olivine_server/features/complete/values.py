@@ -12,7 +12,7 @@ from olivine_schemas.schema import Branch, Property, Subschema, branch, mistakes
 from olivine_schemas.tree import Array, Missing, Node, Object, Scalar, child, text_of, to_data
 
 from . import outside, snippets
-from .items import Completion, Kind
+from .items import Completion, Kind, render, render_members
 from .place import Place, place, value_place
 from .request import Request, stated
 from .shapes import empty, shape
@@ -96,25 +96,25 @@ def fitting(schema: Subschema, block: Node | None) -> list[str]:
 
 def _type_item(request: Request, name: str, of: Branch, sort: str, block: Node | None, room: Place) -> Completion:
     """The type, and the keys that it requires: beside it, or in its `config` where there is one."""
-    missing = {one.name: empty(shape(request, one)) for one in of.required if one.name not in _present(block)}
+    missing = {one.name: shape(request, one) for one in of.required if one.name not in _present(block)}
     config = child(block, "config")
-    text = json.dumps(name)
+    text = render(name, None, "")
     beside: tuple[Edit, ...] = ()
     if isinstance(config, Object):
         beside = _inserted(request.text, config, missing)
-    else:
-        separator = "," + (room.newline or " ")
-        text += "".join(f"{separator}{json.dumps(key)}: {json.dumps(value)}" for key, value in missing.items())
+    elif missing:
+        text += "," + (room.newline or " ") + render_members(missing, room.newline, room.unit)
     edit, more = room.edit(text)
     detail = "" if of.runs else "checked, not run by Olivine"
-    return Completion(name, Kind.TYPE, edit, json.dumps(name), sort, detail, of.description, (*more, *beside))
+    known = json.dumps(name)
+    return Completion(name, Kind.TYPE, edit, known, sort, detail, of.description, (*more, *beside), snippet=True)
 
 
 def _inserted(text: str, block: Object, members: dict[str, Any]) -> tuple[Edit, ...]:
-    """Edits that add members to a block that is there."""
-    if len(members) > 1:  # edits at one place: the first brings the others along
+    """Edits that add a member to a block that is there; several would go to one place, in an order that is not sure."""
+    if len(members) != 1:
         return ()
-    return tuple(edit for key, value in members.items() for edit in insert_member(text, block, key, value))
+    return tuple(edit for key, value in members.items() for edit in insert_member(text, block, key, empty(value)))
 
 
 def _present(block: Node | None) -> set[str]:
