@@ -193,11 +193,13 @@ def transformers_talker(folder: Path, max_tokens: int, temperature: float) -> Ta
                 errors.append(error)
                 streamer.end()
 
-        threading.Thread(target=generate, daemon=True).start()
+        thread = threading.Thread(target=generate, daemon=True)
+        thread.start()
         try:
             yield from streamer
         finally:
             stop.set()
+            thread.join()  # Python cannot end cleanly while native code still runs in it
         if errors:
             raise errors[0]
 
