@@ -310,3 +310,21 @@ def test_accepting_an_item_never_makes_a_document_worse(seed: int) -> None:
             for item in random.sample(items, min(len(items), 6)):
                 after = mistakes(accepted(text, item))
                 assert after[0] <= before[0] and after[1] <= before[1], (path.name, offset, item.label)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_text_gets_offers_that_an_editor_can_apply(seed: int) -> None:
+    """LSP: the edit of an offer stands on one line and holds the cursor."""
+    random = Random(seed)
+    for _ in range(25):
+        text = random.choice(EXAMPLES).read_text(encoding="utf-8")
+        for _ in range(random.randrange(8)):
+            at = random.randrange(len(text))
+            text = (
+                text[:at] + random.choice(["{", "}", '"', ",", ":", "[", "\n", "é😀", "//", "/*", ""]) + text[at + 2 :]
+            )
+        for offset in random.choices(range(len(text) + 1), k=5):
+            for item in complete(Document("", text), offset):
+                span = item.edit.span
+                assert span.start <= offset <= span.end
+                assert "\n" not in text[span.start : span.end]

@@ -137,9 +137,11 @@ def _pointed_to(document: Document, context: Context | None, cursor: Cursor, off
 
 def _figured(context: Context | None, cursor: Cursor, offset: int) -> Iterator[str]:
     """What follows from a number of a training pass."""
-    entry = pass_at(context, offset)
     name = next((str(step) for step in reversed(cursor.path) if isinstance(step, str)), "")
-    if context is not None and entry is not None and name in targets.FIGURES:
-        yield from targets.FIGURES[name](figures(context, entry))
-    if context is not None and name in ("precision", "int4_block_size"):
+    if context is None:
+        return
+    if name in targets.FIGURES:
+        entry = pass_at(context, offset)
+        yield from targets.FIGURES[name](figures(context, entry)) if entry else ()
+    if name in ("precision", "int4_block_size"):
         yield from targets.built(context)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from olivine_schemas.facts import NO_FACTS, Facts
 from olivine_schemas.parser import parse
 from olivine_schemas.problems import Severity
-from olivine_schemas.tree import Array, Object, Scalar, child, locate
+from olivine_schemas.tree import Array, Cursor, Object, Scalar, child, locate
 
 from . import outside, snippets
 from .items import Completion, Kind, accept
@@ -36,7 +36,7 @@ def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[C
     request = Request(document, offset, facts, cursor)
     if not isinstance(document.tree, (Object, Array)):
         return snippets.configs(request)
-    if cursor.container is None or (cursor.span is None and _in_debris(document, offset)):
+    if cursor.container is None or _in_debris(document, cursor, offset):
         return []
     if cursor.in_key:
         found = keys(request)
@@ -73,10 +73,13 @@ def _in_comment(document: Document, offset: int) -> bool:
     return any(span.start < offset <= span.end for span in spans)
 
 
-def _in_debris(document: Document, offset: int) -> bool:
-    """Whether an offset without a token is in text that could not be read."""
+def _in_debris(document: Document, cursor: Cursor, offset: int) -> bool:
+    """Whether an offset is in text that could not be read, or in a token that a line break tears apart."""
+    text, token = document.text, cursor.span
+    if token is not None:
+        return any(end in text[token.start : token.end] for end in "\r\n")
     damaged = (problem.span for problem in document.checked.problems if problem.code == "unexpected-text")
-    before = document.text[offset - 1 : offset]
+    before = text[offset - 1 : offset]
     return not (before.isspace() or before in "{}[],:/") or any(span.start < offset < span.end for span in damaged)
 
 
