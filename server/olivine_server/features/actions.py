@@ -127,7 +127,10 @@ def migrations(document: Document, span: Span) -> Iterator[Action]:
 @lru_cache(maxsize=2)
 def _migrated(text: str) -> str:
     """Kept, because editors ask at every move of the cursor."""
-    return migrate(text)
+    try:
+        return migrate(text)
+    except RecursionError:  # nested deeper than any config
+        return text
 
 
 def _block_today(document: Document, today: str, span: Span) -> Fix | None:
