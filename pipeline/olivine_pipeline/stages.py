@@ -132,17 +132,21 @@ class Measurements:
                 "device": stage.site.device.kind,
             }
         )
-        store = self._plan.store
-        entry = None if self._plan.workflow.engine.clean_evaluation_cache else store.get(key)
-        if entry is None:
-            self._cancel.check()
-            self._journal.progress(f"measuring {stage.name}", 0, 0, "row")
-            measured = self._measure_onnx(stage) if stage.model.kind == "onnx" else self._measure_torch(stage)
-            text = json.dumps(asdict(measured), indent=1)
-            entry = store.commit(key, {"evaluation": stage.name}, lambda folder: _write(folder / "measured.json", text))
-        stored = json.loads((entry.path / "measured.json").read_text(encoding="utf-8"))
-        measured = Measured(StageMetrics(**stored["metrics"]), [Answer(**answer) for answer in stored["answers"]])
+        store, again = self._plan.store, self._plan.workflow.engine.clean_evaluation_cache
+        measured = None if again else _stored(store, key)
+        if measured is None:
+            with store.lock(key, self._cancel.check):  # another run may measure the same at this moment
+                measured = (None if again else _stored(store, key)) or self._measure(stage, key)
         self._journal.evaluated(stage.name, asdict(measured.metrics))
+        return measured
+
+    def _measure(self, stage: Stage, key: str) -> Measured:
+        self._cancel.check()
+        self._journal.progress(f"measuring {stage.name}", 0, 0, "row")
+        measured = self._measure_onnx(stage) if stage.model.kind == "onnx" else self._measure_torch(stage)
+        text = json.dumps(asdict(measured), indent=1)
+        record = {"evaluation": stage.name}
+        self._plan.store.commit(key, record, lambda folder: _write(folder / "measured.json", text))
         return measured
 
     def release(self) -> None:
@@ -256,3 +260,12 @@ def _rendered(config: DataConfig, rows: list[Any], plan: Plan) -> list[str]:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _stored(store: Store, key: str) -> Measured | None:
+    """Measurements that were made before."""
+    entry = store.get(key)
+    if entry is None:
+        return None
+    stored = json.loads((entry.path / "measured.json").read_text(encoding="utf-8"))
+    return Measured(StageMetrics(**stored["metrics"]), [Answer(**answer) for answer in stored["answers"]])

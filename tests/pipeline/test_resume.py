@@ -116,6 +116,7 @@ def test_killed_and_cancelled_training_goes_on_to_the_same_adapter(alone: Path, 
     assert f"continuing from {expected}" in cancelled.logged
     assert cancelled.exit_code == 130
     assert cancelled.events[-1]["state"] == "cancelled"
+    assert "cancelled after" in cancelled.output.splitlines()[-1]
     assert "Traceback" not in cancelled.output + cancelled.errors
     kept = checkpoints(folder)[-1].name
     assert kept == f"checkpoint-{max(event['step'] for event in cancelled.of_type('metric'))}"
