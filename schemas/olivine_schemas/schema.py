@@ -132,13 +132,16 @@ def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) ->
 
 
 def mistakes(of: Subschema, name: str | None, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:
-    """How much is wrong with a block if its type is `name`; what is missing does not count, an unknown type is one."""
+    """How much is wrong with a block if its type is `name`; an unknown type is one.
+
+    What is missing, or only not run here, does not count.
+    """
     known = language(extra_passes)
     spelt = known.known(of.value.schema["x-types"], name or "")
     if spelt is None:
         return 1
     found = known.findings({**block, "type": spelt}, known.target(_mapping(of)[spelt]))
-    return sum(finding.keyword != "required" for finding in found)
+    return sum(finding.keyword not in ("required", "x-runs") for finding in found)
 
 
 def _mapping(of: Subschema) -> Mapping[str, str]:

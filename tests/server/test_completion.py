@@ -123,6 +123,7 @@ VALUES = [
      '{ "evaluators": { "e": {} }, "evaluator": "e" }'),
     ("a pass to run", '{ "passes": { "a": { "type": "LoRA" } }, "pass_flows": [["|"]] }', "a",
      '{ "passes": { "a": { "type": "LoRA" } }, "pass_flows": [["a"]] }'),
+    ("a list of one", on_gpu("|").replace("[|]", "|"), "CUDAExecutionProvider", on_gpu('"CUDAExecutionProvider"')),
     ("an item after another", on_gpu('"CUDAExecutionProvider" | '), "DmlExecutionProvider",
      on_gpu('"CUDAExecutionProvider", "DmlExecutionProvider" ')),
 ]  # fmt: skip

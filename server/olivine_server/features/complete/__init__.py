@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Completion", "Kind", "accept", "complete"]
 
 BRACKETS = ("{", "[", "}", "]")
+LOST = ("unclosed", "unopened")
+DAMAGE = (*LOST, "unexpected-text", "missing-comma")
+"""Syntax errors after which the indentation has a say in how a text is read."""
 
 
 def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[Completion]:
@@ -48,20 +51,23 @@ def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[C
 
 
 def _harmless(request: Request, items: list[Completion]) -> list[Completion]:
-    """Without what would be read differently than meant: near a lost bracket the reading goes by indentation.
+    """Without what would be read differently than meant: damaged text is also read by its indentation.
 
-    Blocks are tried one by one, one key or value stands for all.
+    One block is tried for all; where a bracket is lost, one key or value too.
     """
     text, problems = request.text, request.document.checked.problems
-    lost = (problem.span for problem in problems if problem.code in ("unclosed", "unopened"))
-    if not any(text[span.start : span.start + 1] in BRACKETS for span in lost):
-        return items
-    now = _errors(text)
+    damage = [p for p in problems if p.code in DAMAGE and p.span != request.cursor.span]
+    lost = any(text[p.span.start : p.span.start + 1] in BRACKETS for p in damage if p.code in LOST)
     blocks = [item for item in items if "\n" in item.edit.text]
     plain = [item for item in items if "\n" not in item.edit.text]
-    if plain and _errors(accept(text, plain[0])) > now:
+    if not damage or not (blocks or lost):
+        return items
+    now = _errors(text)
+    if lost and plain and _errors(accept(text, plain[0])) > now:
         plain = []
-    return plain + [item for item in blocks if _errors(accept(text, item)) <= now]
+    if blocks and _errors(accept(text, blocks[0])) > now:
+        blocks = []
+    return plain + blocks
 
 
 def _errors(text: str) -> int:

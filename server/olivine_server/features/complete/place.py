@@ -32,6 +32,8 @@ class Place:
     unit: str
     around: tuple[str, str] = ("", "")
     """What gives it a line of its own."""
+    lead: str = ""
+    """What keeps its place before it."""
     only_blocks: bool = False
     """Whether `around` is for blocks only: names in a list stay on its line."""
 
@@ -44,7 +46,7 @@ class Place:
 
     def edit(self, text: str, end: str = "") -> tuple[Edit, tuple[Edit, ...]]:
         """The edit that puts a text here, and the edits beside it."""
-        text += ("," if self.comma_after else "") + end
+        text = self.lead + text + ("," if self.comma_after else "") + end
         if self.comma_before is None:
             return Edit(self.span, text), ()
         if self.comma_before == self.span.start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from olivine_schemas.edits import insert_member
@@ -38,6 +39,8 @@ def values(request: Request) -> list[Completion]:
         taken = set()
     if room is None:
         return []
+    if token is not None and cursor.span is None and node is not None:
+        room = replace(room, lead=request.text[request.offset : node.span.start])
     schemas = request.schemas(cursor.path)
     found = [item for item in _offers(request, schemas, room) if item.label not in taken]
     return list({item.label: item for item in reversed(found)}.values())[::-1]
@@ -64,8 +67,9 @@ def _offers(request: Request, schemas: list[Subschema], room: Place) -> Iterator
     if isinstance(request.cursor.container, Array) and table:
         yield from snippets.items(request, str(table[-1]), room)
     known = outside.offers(request)
+    listed = isinstance(request.cursor.container, Object) and any(_wants_list(schema) for schema in schemas)
     for rank, (text, kind, detail) in enumerate(known):
-        yield item(room, text, kind, f"1{rank:03}", detail)
+        yield item(room, [text] if listed else text, kind, f"1{rank:03}", detail)
     for schema in schemas:
         one = schema.value
         if one.reference:
@@ -73,6 +77,12 @@ def _offers(request: Request, schemas: list[Subschema], room: Place) -> Iterator
         if not known:
             yield from _listed(one, room)
         yield from _structures(request, schema, room)
+
+
+def _wants_list(schema: Subschema) -> bool:
+    """Whether a lone string cannot stand for a list of one."""
+    allowed = stated(schema.value.schema)
+    return "array" in allowed and "string" not in allowed
 
 
 def types(request: Request, schema: Subschema, room: Place) -> Iterator[Completion]:
@@ -111,8 +121,8 @@ def _type_item(request: Request, name: str, of: Branch, sort: str, block: Node |
 
 
 def _inserted(text: str, block: Object, members: dict[str, Any]) -> tuple[Edit, ...]:
-    """Edits that add a member to a block that is there; several would go to one place, in an order that is not sure."""
-    if len(members) != 1:
+    """Edits that add a member to a block that is there; several would go to one place, in no sure order."""
+    if len(members) != 1 or not block.closed:
         return ()
     return tuple(edit for key, value in members.items() for edit in insert_member(text, block, key, empty(value)))
 
@@ -153,8 +163,9 @@ def _structures(request: Request, schema: Subschema, room: Place) -> Iterator[Co
 
 
 def item(room: Place, value: Any, kind: Kind, sort: str, detail: str = "", documentation: str = "") -> Completion:
-    """A plain value."""
+    """A plain value, or a list of one, which goes by what is in it."""
     text = json.dumps(value, ensure_ascii=False)
     edit, more = room.edit(text)
-    label = value if isinstance(value, str) else text
+    named = value[0] if isinstance(value, list) else value
+    label = named if isinstance(named, str) else text
     return Completion(label, kind, edit, text, sort, detail, documentation, more)
