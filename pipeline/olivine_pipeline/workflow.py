@@ -92,8 +92,11 @@ def _load_libraries(planned: Plan, journal: Journal) -> None:
         return
     journal.progress("loading libraries", 0, 0, "library")
     _settle_environment(planned)
+    gc.disable()  # importing makes many objects and no garbage
     for module in modules:
         importlib.import_module(module)
+    gc.freeze()  # nor does what was imported ever become garbage; left alone, its memory stays shared with children
+    gc.enable()
     for pass_type in waiting:
         if pass_type.child:
             fork_ahead(pass_type.child)
