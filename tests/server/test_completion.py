@@ -219,6 +219,12 @@ def test_what_the_files_say_is_offered(folder: DiskFacts, what: str, marked: str
     check_completion(marked, accept, result, folder)
 
 
+def test_downloaded_hub_models_are_offered(folder: DiskFacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hub" / "models--some--tiny-model").mkdir(parents=True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert "some/tiny-model" in labels('{ "input_model": { "type": "HfModel", "model_path": "|" } }', folder)
+
+
 def test_only_files_of_a_fitting_kind_are_offered(folder: DiskFacts) -> None:
     found = labels('{ "data_configs": [{ "load_dataset_config": { "data_files": "data/|" } }] }', folder)
     assert found == ["data/train.json"]
