@@ -155,14 +155,18 @@ def values(text: str) -> list[dict[str, int]]:
 
 
 def large(text: str) -> str:
-    """The config grown to 5,000 lines by repeating its passes and data configs under other names."""
+    """The config grown to 5,000 lines: its first pass many times over, each time with data configs of its own."""
     config = json.loads(text)
-    passes, data = dict(config["passes"]), list(config["data_configs"])
-    while len(json.dumps(config, indent=2).split("\n")) < 5000:
-        number = len(config["passes"])
-        config["passes"].update({f"{name}_{number}": each for name, each in passes.items()})
-        config["data_configs"] += [{**each, "name": f"{each['name']}_{number}"} for each in data]
-    return json.dumps(config, indent=2) + "\n"
+    (name, first), *rest = config["passes"].items()
+    passes, data, number = {name: first}, list(config["data_configs"]), 0
+    while len(json.dumps({**config, "passes": passes}, indent=2).split("\n")) < 5000:
+        number += 1
+        copied = json.dumps([first, data])
+        for each in data:
+            copied = copied.replace(json.dumps(each["name"]), json.dumps(f"{each['name']}_{number}"))
+        passes[f"{name}_{number}"], more = json.loads(copied)
+        config["data_configs"] += more
+    return json.dumps({**config, "passes": {**passes, **dict(rest)}}, indent=2) + "\n"
 
 
 def percentile(numbers: list[float], share: float) -> float:

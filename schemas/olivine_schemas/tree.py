@@ -59,11 +59,16 @@ class Object:
     closed: bool = True
 
     def member(self, name: str) -> Member | None:
-        return next((member for member in reversed(self.members) if member.key.value == name), None)
+        for member in reversed(self.members):  # plain loops: nothing is asked more often while a config is checked
+            if member.key.value == name:
+                return member
+        return None
 
     def get(self, name: str) -> Node | None:
-        member = self.member(name)
-        return member.value if member else None
+        for member in reversed(self.members):
+            if member.key.value == name:
+                return member.value
+        return None
 
 
 @dataclass(slots=True, eq=False)
