@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ..documents import write_whole
 from .columns import COLUMNS, duration, stage_title
 from .findings import findings
 from .record import RunReport, base_model, short_name, to_data
@@ -45,7 +46,7 @@ def write_model_card(folder: Path, report: RunReport, config_folder: Path) -> Pa
         prompt=json.dumps(report.samples[0].prompt if report.samples else "Hello", ensure_ascii=False),
     )
     card = folder / "README.md"
-    card.write_text(text, encoding="utf-8")
+    write_whole(card, text)
     return card
 
 

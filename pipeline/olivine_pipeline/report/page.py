@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ..documents import write_whole
 from .columns import BY_NAME, COLUMNS, Column, duration, stage_title
 from .findings import findings
 from .loss_chart import loss_chart
@@ -29,9 +30,9 @@ class Tile:
 def write_report(folder: Path, report: RunReport, config_folder: Path) -> Path:
     """Write report.json and report.html into `folder`; returns the path of the page, which needs no other file."""
     data = to_data(report, config_folder)
-    (folder / "report.json").write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(folder / "report.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     page = folder / "report.html"
-    page.write_text(_page(report, data), encoding="utf-8")
+    write_whole(page, _page(report, data))
     return page
 
 
