@@ -56,7 +56,7 @@ def train(job: Job, quantization: dict[str, Any] | None) -> dict[str, Any]:
         eval_dataset=rows.evaluation,
         data_collator=partial(data.collate, pad_token_id=tokenizer.pad_token_id),
         processing_class=tokenizer,
-        callbacks=_early_stopping(parameters),
+        callbacks=_early_stopping(parameters, rows.evaluation is not None),
     )
     trainer.remove_callback(PrinterCallback)
     _fit(trainer, losses, parameters.training_args.model_extra or {})
@@ -105,13 +105,25 @@ def training_arguments(job: Job, *, has_evaluation: bool) -> Any:
         values.setdefault("tf32", True)
     _rename_checkpointing(values)
     values.setdefault("save_total_limit", 2)
-    if "save_strategy" not in values and "save_steps" not in values:
-        values["save_strategy"] = "no"  # CheckpointedTrainer saves by the clock instead
+    _plan_saving(values, stops_early=parameters.training_args.early_stopping_patience is not None)
     values.pop("resume_from_checkpoint", None)
     try:
         return TrainingArguments(**values)
     except (TypeError, ValueError, ImportError) as error:
         raise RunError("training-arguments", f"The Trainer does not accept these training_args: {error}") from error
+
+
+def _plan_saving(values: dict[str, Any], *, stops_early: bool) -> None:
+    """The best checkpoint needs one for each evaluation, and stopping early needs to know the best."""
+    if stops_early and values["eval_strategy"] != "no":
+        values.setdefault("load_best_model_at_end", True)
+    if "save_strategy" in values or "save_steps" in values:
+        return
+    if values.get("load_best_model_at_end"):
+        values["save_strategy"] = values["eval_strategy"]
+        values["save_steps"] = values.get("eval_steps") or values.get("logging_steps") or 500
+    else:
+        values["save_strategy"] = "no"  # CheckpointedTrainer saves by the clock instead
 
 
 def _rename_checkpointing(values: dict[str, Any]) -> None:
@@ -163,9 +175,9 @@ def _runtime_config(parameters: LoRAParameters) -> Any:
     return LoraRuntimeConfig(ephemeral_gpu_offload=parameters.ephemeral_gpu_offload)
 
 
-def _early_stopping(parameters: LoRAParameters) -> list[Any]:
+def _early_stopping(parameters: LoRAParameters, has_evaluation: bool) -> list[Any]:
     arguments = parameters.training_args
-    if arguments.early_stopping_patience is None:
+    if arguments.early_stopping_patience is None or not has_evaluation:
         return []
     return [EarlyStoppingCallback(arguments.early_stopping_patience, arguments.early_stopping_threshold)]
 
