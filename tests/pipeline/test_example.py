@@ -25,7 +25,10 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 TRAINING = _rows("dataset-classification.json")
+DEVELOPMENT = _rows("development.json")
 HELD_OUT = _rows("held-out.json")
+WRITTEN = pytest.mark.parametrize("rows", [DEVELOPMENT, HELD_OUT], ids=["development", "held out"])
+EVERY = pytest.mark.parametrize("rows", [TRAINING, DEVELOPMENT, HELD_OUT], ids=["training", "development", "held out"])
 
 
 def _words(phrase: str) -> list[str]:
@@ -37,15 +40,15 @@ def _runs_of_words(phrase: str, length: int = 5) -> set[tuple[str, ...]]:
     return {tuple(words[start : start + length]) for start in range(len(words) - length + 1)}
 
 
-@pytest.mark.parametrize(("rows", "least"), [(TRAINING, 800), (HELD_OUT, 200)], ids=["training", "held out"])
-def test_rows_are_enough_different_and_balanced(rows: list[dict[str, str]], least: int) -> None:
-    assert len(rows) >= least
+@EVERY
+def test_rows_are_enough_different_and_balanced(rows: list[dict[str, str]]) -> None:
+    assert len(rows) >= (800 if rows is TRAINING else 200)
     assert {tuple(row) for row in rows} == {("phrase", "tone")}
     assert len({row["phrase"].lower() for row in rows}) == len(rows)
     assert Counter(row["tone"] for row in rows) == dict.fromkeys(TONES, len(rows) / 4)
 
 
-@pytest.mark.parametrize("rows", [TRAINING, HELD_OUT], ids=["training", "held out"])
+@EVERY
 def test_no_phrase_gives_its_tone_away(rows: list[dict[str, str]]) -> None:
     label = re.compile(r"\b(sad|joy|fear|surpris)", re.IGNORECASE)
     assert [row["phrase"] for row in rows if label.search(row["phrase"])] == []
@@ -62,9 +65,16 @@ def test_no_common_word_stands_for_one_tone() -> None:
     assert {word: counts for word, counts in common.items() if len(counts) == 1} == {}
 
 
-def test_held_out_phrases_are_built_differently() -> None:
+@WRITTEN
+def test_phrases_to_measure_on_are_built_differently(rows: list[dict[str, str]]) -> None:
     known = set().union(*(_runs_of_words(row["phrase"]) for row in TRAINING))
+    assert [row["phrase"] for row in rows if known & _runs_of_words(row["phrase"])] == []
+
+
+def test_settings_were_not_chosen_with_the_phrases_to_measure_on() -> None:
+    known = set().union(*(_runs_of_words(row["phrase"]) for row in DEVELOPMENT))
     assert [row["phrase"] for row in HELD_OUT if known & _runs_of_words(row["phrase"])] == []
+    assert all('"dataset/held-out.json"' in (EXAMPLE / name).read_text(encoding="utf-8") for name in CONFIGS)
 
 
 def test_training_file_is_what_the_templates_make() -> None:
