@@ -13,7 +13,7 @@ from .facts import NO_FACTS, Facts
 from .parser import Parsed, parse
 from .problems import Fix, Problem, Severity, Span
 from .resolve import resolve
-from .tree import Array, Member, Node, Object, walk
+from .tree import Array, Member, Node, Object, nodes
 
 _DEPTH = 12
 """No setting stands deeper in a config."""
@@ -55,7 +55,7 @@ def check(
     resolved = resolve(tree)
     workflow = _without_unknown(resolved.workflow, structure)
     context = rules.Context(text, tree, workflow, resolved.generation, facts or NO_FACTS)
-    meaning = resolved.problems if yaml else [_removable(problem, text, tree) for problem in resolved.problems]
+    meaning = resolved.problems if yaml else _removable(resolved.problems, text, tree)
     found = [*syntax, *_superseded(structure, meaning), *meaning, *rules.run(context)]
     return Checked(text, tree, workflow, resolved.generation, _one_each(found))
 
@@ -98,16 +98,18 @@ def _pruned(node: Node, keys: set[Span], depth: int) -> Node:
     return node
 
 
-def _removable(problem: Problem, text: str, tree: Object) -> Problem:
-    """A setting without effect, with the offer to take it out."""
-    if problem.code != "ignored-setting":
-        return problem
-    blocks = (node for _, node in walk(tree) if isinstance(node, Object))
-    places = ((block, member) for block in blocks for member in block.members if member.key.span == problem.span)
-    block, member = next(places, (None, None))
-    if block is None or member is None:
-        return problem
-    return replace(problem, fixes=(Fix(f'Remove "{member.name}"', remove_member(text, block, member)),))
+def _removable(problems: Iterable[Problem], text: str, tree: Object) -> list[Problem]:
+    """The problems, those of settings without effect with the offer to take the setting out."""
+    found = list(problems)
+    spans = {problem.span for problem in found if problem.code == "ignored-setting"}
+    blocks = (node for node in nodes(tree) if spans and isinstance(node, Object))
+    places = {m.key.span: (block, m) for block in blocks for m in block.members if m.key.span in spans}
+    for number, problem in enumerate(found):
+        if problem.span in places and problem.code == "ignored-setting":
+            block, member = places[problem.span]
+            fix = Fix(f'Remove "{member.name}"', remove_member(text, block, member))
+            found[number] = replace(problem, fixes=(fix,))
+    return found
 
 
 def _one_each(problems: Iterable[Problem]) -> tuple[Problem, ...]:

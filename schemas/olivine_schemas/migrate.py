@@ -45,11 +45,10 @@ def migration(text: str) -> Migration:
         return Migration(text, ("Repair the syntax errors first: a damaged document is not rewritten.",))
     resolved = resolve(parsed.tree)
     today = _flat_workflow(resolved.workflow)
-    if to_data(today) == to_data(parsed.tree):
-        return Migration(text)
-    printer = _Printer(text, indent_unit(text), _comments(text, parsed, today))
     try:
-        printed = printer.node(today, line_end(text))
+        if to_data(today) == to_data(parsed.tree):
+            return Migration(text)
+        printed = _Printer(text, indent_unit(text), _comments(text, parsed, today)).node(today, line_end(text))
     except RecursionError:
         return Migration(text, ("The document is nested too deep to be rewritten.",))
     notes = tuple(problem.message for problem in resolved.problems if problem.code == "ignored-setting")

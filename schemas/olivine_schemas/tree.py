@@ -132,6 +132,18 @@ def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
             stack.extend(((*path, i), item) for i, item in reversed(list(enumerate(node.items))))
 
 
+def nodes(node: Node) -> Iterator[Node]:
+    """Every node, parents first; faster than `walk` where the paths don't matter."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, Object):
+            stack.extend([m.value for m in reversed(node.members)])
+        elif isinstance(node, Array):
+            stack.extend(reversed(node.items))
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """What stands at an offset of a text: see `locate`."""

@@ -6,7 +6,7 @@ from olivine_schemas.facts import DatasetFacts
 from olivine_schemas.tree import Scalar, text_of
 
 from .reading import DataConfig, data_files, is_given, strings
-from .rule import Context
+from .rule import Context, once
 
 PAIR_LAYOUTS = {
     "alpaca": ("instruction", "output"),
@@ -21,6 +21,7 @@ UNDERSTOOD = frozenset({"data_name", "data_files", "split", "subset", "col_filte
 """Parameters of loading that do not change how a file is read; others, such as `sep`, are left to the loader."""
 
 
+@once
 def dataset(context: Context, data: DataConfig) -> DatasetFacts | None:
     """What the files of a data config hold; None where the config does not tell which files, or they are not there."""
     files = tuple(str(node.value) for node in data_files(data))

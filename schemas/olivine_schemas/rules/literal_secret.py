@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 
 from olivine_schemas.problems import Problem, Severity
-from olivine_schemas.tree import Scalar, walk
+from olivine_schemas.tree import Scalar, nodes
 
 from .rule import Context, Rule
 
@@ -28,10 +28,13 @@ SECRETS = {
     "an API key": re.compile(r"\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16})\b"),
 }
 
+SHORTEST = 20
+"""Length below which none of these matches."""
+
 
 def _check(context: Context) -> Iterator[Problem]:
-    for _, node in walk(context.tree):
-        if isinstance(node, Scalar) and isinstance(node.value, str):
+    for node in nodes(context.tree):
+        if isinstance(node, Scalar) and isinstance(node.value, str) and len(node.value) >= SHORTEST:
             kind = next((kind for kind, pattern in SECRETS.items() if pattern.search(node.value)), None)
             if kind:
                 yield RULE.at(node, f"This looks like {kind}. Revoke it, and keep secrets out of the config.")

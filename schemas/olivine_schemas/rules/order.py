@@ -9,7 +9,7 @@ from olivine_schemas.problems import Edit, Fix, Span
 from olivine_schemas.tree import child
 
 from .reading import ADAPTERS, PassEntry, flows, has_flows, is_given, object_at
-from .rule import Context
+from .rule import Context, once
 
 TO_ONNX = frozenset({"ModelBuilder", "MobiusBuilder", "OnnxConversion", "OptimumConversion"})
 """Passes whose result is an ONNX model."""
@@ -24,28 +24,44 @@ class Turn:
     """The pass whose adapter is not merged yet."""
     onnx: PassEntry | None
     """The pass that made an ONNX model of it."""
-    earlier: tuple[PassEntry, ...]
-    """The passes before."""
-    later: tuple[PassEntry, ...]
-    """The passes that follow."""
     starts_with_adapter: bool
     """Whether the input model comes with an adapter."""
+    flow: tuple[PassEntry, ...]
+    """All passes of the flow."""
+    alternatives: slice
+    """The part of the flow that stands at this place: the pass and its alternatives."""
+
+    @property
+    def earlier(self) -> tuple[PassEntry, ...]:
+        """The passes before."""
+        return self.flow[: self.alternatives.start]
+
+    @property
+    def later(self) -> tuple[PassEntry, ...]:
+        """The passes that follow."""
+        return self.flow[self.alternatives.stop :]
 
 
-def turns(context: Context) -> Iterator[Turn]:
+@once
+def turns(context: Context) -> list[Turn]:
     """Every pass of every flow in order; a pass that several flows share comes once."""
+    return list(_turns(context))
+
+
+def _turns(context: Context) -> Iterator[Turn]:
     seen: set[Span] = set()
     given = is_given(child(context.workflow, "input_model", "config", "adapter_path"))
     for flow in flows(context):
         adapter: PassEntry | None = None
         onnx: PassEntry | None = None
-        for position, step in enumerate(flow):
-            earlier = tuple(entry for before in flow[:position] for entry in before)
-            later = tuple(entry for after in flow[position + 1 :] for entry in after)
+        everything = tuple(entry for step in flow for entry in step)
+        end = 0
+        for step in flow:
+            start, end = end, end + len(step)
             for entry in step:
                 if entry.node.span not in seen:
                     seen.add(entry.node.span)
-                    yield Turn(entry, adapter, onnx, earlier, later, given)
+                    yield Turn(entry, adapter, onnx, given, everything, slice(start, end))
             for entry in step:
                 if entry.type in ADAPTERS:
                     adapter = entry
@@ -93,6 +109,7 @@ def insert_merge(context: Context, before: PassEntry) -> Fix | None:
     return Fix(f'Merge in front of "{before.name}"', (Edit(Span(start, start), text),))
 
 
+@once
 def _slots(context: Context) -> list[tuple[str, Span]]:
     written = object_at(context.tree, "passes")
     return [(member.name, Span(member.key.span.start, member.value.span.end)) for member in written.members]

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 
 from olivine_schemas.problems import Problem, Severity
-from olivine_schemas.tree import Node, Scalar, walk
+from olivine_schemas.tree import Node, Scalar, nodes
 
 from .reading import data_configs
 from .rule import Context, Rule
@@ -26,7 +26,7 @@ GAP = re.compile(r"\s*(?:your\b.*|your_\w+|<[^<>|]*>|\{\{?\s*your\b.*|x{4,}(?:-x
 
 def _check(context: Context) -> Iterator[Problem]:
     for place, severity in _places(context):
-        for _, node in walk(place) if place else ():
+        for node in nodes(place) if place else ():
             if isinstance(node, Scalar) and isinstance(node.value, str) and GAP.fullmatch(node.value):
                 message = f'"{node.value}" is sample text. Put your own value here.'
                 yield RULE.at(node, message, severity=severity)

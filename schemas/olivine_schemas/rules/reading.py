@@ -12,7 +12,7 @@ from olivine_schemas.dialects import TEXT_GENERATION_KEYS
 from olivine_schemas.problems import Span
 from olivine_schemas.tree import Array, Member, Node, Object, Scalar, child, text_of
 
-from .rule import Context
+from .rule import Context, once
 
 ADAPTERS = frozenset({"LoRA", "QLoRA", "DoRA", "LoHa", "LoKr", "LoftQ"})
 """Passes that train an adapter."""
@@ -104,11 +104,13 @@ def strings(node: Node | None) -> list[Scalar]:
     return [n for n in nodes if isinstance(n, Scalar) and isinstance(n.value, str)]
 
 
+@once
 def passes(context: Context) -> list[PassEntry]:
     """Every pass entry, in the order written."""
     return [entry for step in steps(context) for entry in step]
 
 
+@once
 def steps(context: Context) -> list[list[PassEntry]]:
     """The passes by name, each with its alternatives."""
     return [_alternatives(member) for member in object_at(context.workflow, "passes").members]
@@ -123,6 +125,7 @@ def _alternatives(member: Member) -> list[PassEntry]:
     ]
 
 
+@once
 def flows(context: Context) -> list[list[list[PassEntry]]]:
     """The sequences of steps that run: one for each list of pass_flows, else all passes in order."""
     by_name = {step[0].name: step for step in steps(context) if step}
@@ -138,6 +141,7 @@ def has_flows(context: Context) -> bool:
     return any(is_given(place) for place in places)
 
 
+@once
 def data_configs(context: Context) -> list[DataConfig]:
     """The data configs, in the order written."""
     return [
@@ -151,6 +155,7 @@ def data_configs(context: Context) -> list[DataConfig]:
     ]
 
 
+@once
 def names(context: Context, table: str) -> list[str]:
     """The names that a reference to `data_configs`, `systems`, `evaluators` or `passes` may use."""
     if table == "data_configs":
@@ -158,8 +163,13 @@ def names(context: Context, table: str) -> list[str]:
     return [member.name for member in object_at(context.workflow, table).members]
 
 
-def data_references(context: Context) -> Iterator[Scalar]:
+@once
+def data_references(context: Context) -> list[Scalar]:
     """Every string that names a data config: in passes and in metrics."""
+    return list(_data_references(context))
+
+
+def _data_references(context: Context) -> Iterator[Scalar]:
     for entry in passes(context):
         yield from references_in(entry.config)
     for evaluator in object_at(context.workflow, "evaluators").members:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from olivine_schemas.facts import NO_FACTS, Facts
 from olivine_schemas.problems import Fix, Problem, Severity
@@ -25,6 +27,26 @@ class Context:
     """Which generation of the language the text speaks: old or new."""
     facts: Facts = NO_FACTS
     """What is known of the files and devices around it."""
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What rules have read of it: see `once`."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def once(read: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
+    """Let a config be read once for all the rules that ask the same of it; nobody changes what comes back."""
+
+    @wraps(read)
+    def kept(context: Context, *args: P.args, **kwargs: P.kwargs) -> T:
+        question = (read, *args)
+        if question not in context.kept:
+            context.kept[question] = read(context, *args, **kwargs)
+        found: T = context.kept[question]
+        return found
+
+    return kept
 
 
 @dataclass(frozen=True)

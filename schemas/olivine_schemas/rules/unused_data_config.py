@@ -15,20 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from olivine_schemas.problems import Problem, Severity
-from olivine_schemas.tree import Scalar, walk
+from olivine_schemas.tree import Scalar, nodes
 
 from .reading import data_configs, data_references, names
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
-    known = names(context, "data_configs")
+    known = set(names(context, "data_configs"))
     if any(reference.value not in known for reference in data_references(context)):
         return  # a name that dangles is most likely meant for one of these
     used = {
         node.value
-        for path, node in walk(context.workflow)
-        if isinstance(node, Scalar) and path and path[0] != "data_configs"
+        for member in context.workflow.members
+        if member.name != "data_configs"
+        for node in nodes(member.value)
+        if isinstance(node, Scalar)
     }
     for config in data_configs(context):
         node = config.node.get("name")
