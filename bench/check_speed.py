@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lsp_speed import DEMO, large, percentile
+
 from olivine_schemas.check import check
 from olivine_schemas.disk_facts import DiskFacts
 from olivine_schemas.migrate import migration

@@ -1,26 +1,31 @@
 """What in a plain value breaks the schema: one finding a mistake, at its path.
 
-The keywords are those of `jsonschema`; the walk between them is ours. It follows `x-discriminator` straight to the
-branch that applies (`if`/`then` beside it say the same to other validators), looks `$ref` up in a dict, and stops at
-the first broken keyword of a schema, so that an error is exact and single.
+Whether a value breaks a keyword is what `jsonschema` says; it is asked about values that do not plainly hold, and not
+imported before, as that takes longer than to check a config. The walk between the keywords is ours. It follows
+`x-discriminator` straight to the branch that applies (`if`/`then` beside it say the same to other validators), looks
+`$ref` up in a dict, and stops at the first broken keyword of a schema, so that an error is exact and single.
 """
 
 from __future__ import annotations
 
 import json
+import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path as File
 from typing import Any, NamedTuple
 
-from jsonschema import Draft202012Validator
-
-from .nearest import slip
+from .nearest import HAND_WRITTEN, slip
 from .tree import Path
 
 Schema = Mapping[str, Any]
-_STANDARD = Draft202012Validator({})
-_LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LIMITS = {
+    "minimum": operator.ge,
+    "maximum": operator.le,
+    "exclusiveMinimum": operator.gt,
+    "exclusiveMaximum": operator.lt,
+}
 _LEAVES = ("enum", "const", "pattern", *_LIMITS, "minItems", "maxItems")
 
 
@@ -130,7 +135,28 @@ def _check(language: Language, schema: Schema, value: Any, path: Path) -> Iterat
 
 
 def _fails(keyword: str, argument: Any, value: Any, schema: Schema) -> bool:
-    return any(True for _ in _STANDARD.VALIDATORS[keyword](_STANDARD, argument, value, schema) or ())
+    if _plainly_holds(keyword, argument, value):
+        return False
+    standard = _standard()
+    return any(True for _ in standard.VALIDATORS[keyword](standard, argument, value, schema) or ())
+
+
+def _plainly_holds(keyword: str, argument: Any, value: Any) -> bool:
+    """Whether there is no need to ask; False is no answer."""
+    if keyword == "enum":
+        return any(type(one) is type(value) and one == value for one in argument)
+    if keyword == "pattern":
+        return not isinstance(value, str) or re.search(argument, value) is not None
+    if keyword in _LIMITS:
+        return not _TYPES["number"](value) or _LIMITS[keyword](value, argument)
+    return False
+
+
+@lru_cache(maxsize=1)
+def _standard() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator({})
 
 
 def _limits_of_text(plan: _Plan, text: str, schema: Schema, path: Path) -> Iterator[Finding]:
@@ -180,7 +206,7 @@ def _additional(language: Language, schema: Schema, value: Any, path: Path) -> I
 
 
 def _typos(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and len(value) <= HAND_WRITTEN:
         known = schema["properties"]
         for key in value:
             if key not in known and slip(key, known.keys() - value.keys()):
@@ -211,7 +237,7 @@ def _required_in_either(language: Language, schema: Schema, value: Any, path: Pa
 
 def _misspelt(key: str, schema: Schema, value: Schema) -> bool:
     """Whether a key that is told to be unknown stands for the missing one: one mistake, one finding."""
-    refused = "additionalProperties" in schema or "x-typos" in schema
+    refused = ("additionalProperties" in schema or "x-typos" in schema) and len(value) <= HAND_WRITTEN
     return refused and any(slip(name, [key]) for name in value if name not in schema["properties"])
 
 
@@ -242,10 +268,18 @@ def _all_of(language: Language, schema: Schema, value: Any, path: Path) -> Itera
 
 
 def _if(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
-    holds = _STANDARD.evolve(schema=schema["if"]).is_valid(value)
-    chosen = schema.get("then" if holds else "else")
+    chosen = schema.get("then" if _holds(language, schema["if"], value) else "else")
     if chosen:
         yield from _check(language, chosen, value, path)
+
+
+def _holds(language: Language, condition: Schema, value: Any) -> bool:
+    """Whether a condition of the schema holds; those are made of `anyOf`, types and words."""
+    if "anyOf" in condition:
+        return any(_holds(language, part, value) for part in condition["anyOf"])
+    if "enum" in condition:
+        return value in condition["enum"]
+    return next(_check(language, condition, value, ()), None) is None
 
 
 def _names(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:

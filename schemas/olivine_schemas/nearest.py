@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+HAND_WRITTEN = 500
+"""Keys that a block of a config may have; one with more was made by a machine, and gets no guesses, which take long."""
+
 
 def distance(a: str, b: str) -> int:
     """Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from .edits import insert_member, rename_key, replace_value
 from .findings import Finding, Schema
-from .nearest import nearest, slip
+from .nearest import HAND_WRITTEN, nearest, slip
 from .problems import Fix, Problem, Severity, Span
 from .tree import Array, Member, Missing, Node, Object, Path, Scalar, child, text_of, to_data
 
@@ -69,11 +70,12 @@ def _stated(schema: Schema) -> list[str]:
 
 
 def _unknown_key(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
-    member = node.member(finding.key) if isinstance(node, Object) else None
+    member = _by_name(node).get(finding.key) if isinstance(node, Object) else None
     if member is None:
         return None
     present = finding.value.keys()
     known = [name for name in finding.schema["properties"] if name not in present]
+    known = known if len(present) <= HAND_WRITTEN else []
     near = nearest(finding.key, known)
     fixes = tuple(_rename(member, name) for name in near)
     meant = slip(finding.key, known)
@@ -83,6 +85,12 @@ def _unknown_key(finding: Finding, owner: Member | None, node: Node, parent: Nod
     hint = _did_you_mean(near) if near or refused else "; Microsoft Olive ignores it."
     message = f"{_quoted(finding.key)} is not a setting of {block}{hint}"
     return Problem(member.key.span, Severity.ERROR if error else Severity.WARNING, "unknown-key", message, fixes)
+
+
+@lru_cache(maxsize=1)
+def _by_name(block: Object) -> dict[str, Member]:
+    """The members of the block that was asked for last: its findings come one after another."""
+    return {member.name: member for member in block.members}
 
 
 def _missing_key(

@@ -39,7 +39,7 @@ def once(read: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
     """Let a config be read once for all the rules that ask the same of it; nobody changes what comes back."""
 
     @wraps(read)
-    def kept(context: Context, *args: P.args, **kwargs: P.kwargs) -> T:
+    def kept(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
         question = (read, *args)
         if question not in context.kept:
             context.kept[question] = read(context, *args, **kwargs)
