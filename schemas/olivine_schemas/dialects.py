@@ -26,9 +26,15 @@ RENAMED: dict[str, dict[str, str]] = {
         "per_gpu_train_batch_size": "per_device_train_batch_size",
         "per_gpu_eval_batch_size": "per_device_eval_batch_size",
     },
+    "builder_options": {
+        f"int4_{name}": name
+        for name in (
+            "block_size", "accuracy_level", "is_symmetric", "op_types_to_quantize", "nodes_to_exclude", "algo_config",
+        )
+    },
     "search_strategy": {"search_algorithm": "sampler", "search_algorithm_config": "sampler_config"},
     "sampler_config": {"num_samples": "max_samples"},
-}
+}  # fmt: skip
 """Keys by block: old name to today's, where the value stays what it is (or is in `RENAMED_VALUES`)."""
 
 RENAMED_VALUES: dict[str, dict[Any, str]] = {

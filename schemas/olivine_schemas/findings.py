@@ -38,7 +38,7 @@ class Finding(NamedTuple):
     value: Any
     key: str = ""
     checked_only: bool = False
-    """It stands in a pass that Olivine checks by the catalog of one Olive version and does not run."""
+    """It stands in a pass that Olivine does not run: by its type, or because a setting asks for what Olivine cannot."""
 
 
 class _Plan(NamedTuple):
@@ -256,9 +256,9 @@ def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -
         elif known is None and slip(name, spec["mapping"]):
             yield Finding((*path, spec["property"]), "x-names", schema, name)
     if branch is not None:
-        marked = "x-checked-only" in branch
-        for finding in _check(language, branch, value, path):
-            yield finding._replace(checked_only=True) if marked else finding
+        found = list(_check(language, branch, value, path))
+        marked = "x-checked-only" in branch or any(finding.keyword == "x-runs" for finding in found)
+        yield from (finding._replace(checked_only=True) for finding in found) if marked else found
 
 
 def _all_of(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from .edits import insert_member, rename_key, replace_value
+from .edits import insert_member, remove_member, rename_key, replace_value
 from .findings import Finding, Schema
 from .nearest import HAND_WRITTEN, nearest, slip
 from .problems import Fix, Problem, Severity, Span
@@ -35,7 +35,7 @@ def problem(finding: Finding, tree: Node, text: str | None = None) -> Problem | 
         return None
     match finding.keyword:
         case "additionalProperties" | "x-typos":
-            return _unknown_key(finding, *spot)
+            return _unknown_key(finding, *spot, text)
         case "required":
             return _missing_key(finding, *spot, _insertion(finding, tree, spot[1], text))
         case "x-case":
@@ -69,20 +69,26 @@ def _stated(schema: Schema) -> list[str]:
     return [name for name in ([names] if isinstance(names, str) else names) if name != "null"]
 
 
-def _unknown_key(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
+def _unknown_key(
+    finding: Finding, owner: Member | None, node: Node, parent: Node | None, text: str | None
+) -> Problem | None:
     member = _by_name(node).get(finding.key) if isinstance(node, Object) else None
-    if member is None:
+    if member is None or not isinstance(node, Object):
         return None
-    present = finding.value.keys()
-    known = [name for name in finding.schema["properties"] if name not in present]
-    known = known if len(present) <= HAND_WRITTEN else []
-    near = nearest(finding.key, known)
-    fixes = tuple(_rename(member, name) for name in near)
+    known = list(finding.schema["properties"]) if len(finding.value) <= HAND_WRITTEN else []
+    near = nearest(finding.key, (name for name in known if name not in finding.value))
     meant = slip(finding.key, known)
     refused = finding.schema.get("x-unknown") == "refused"
     error = refused or (meant is not None and not finding.checked_only)
+    fixes = tuple(_rename(member, name) for name in near)
     block = _block_name(finding, owner, parent)
-    hint = _did_you_mean(near) if near or refused else "; Microsoft Olive ignores it."
+    if near or refused:
+        hint = _did_you_mean(near)
+    elif meant:
+        hint = f"; {_quoted(meant)} is given already."
+        fixes = (Fix(f"Remove {_quoted(finding.key)}", remove_member(text, node, member)),) if text else ()
+    else:
+        hint = "; Microsoft Olive ignores it."
     message = f"{_quoted(finding.key)} is not a setting of {block}{hint}"
     return Problem(member.key.span, Severity.ERROR if error else Severity.WARNING, "unknown-key", message, fixes)
 

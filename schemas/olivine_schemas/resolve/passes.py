@@ -59,6 +59,8 @@ def _entry(node: Object, old: bool, problems: list[Problem]) -> Object:
         config = _fine_tuning(config, old, own["type"].key.span, problems)
     if kind == "LoRA":
         config = leave_out(config, IGNORED["lora"], problems)
+    if kind == "ModelBuilder" and "extra_options" in config:
+        config["extra_options"] = _builder_options(config["extra_options"], problems)
     for name, resolve in (("host", resolve_system), ("evaluator", resolve_evaluator)):
         if name in own:
             own[name] = renamed(own[name], name, resolve(own[name].value, problems))
@@ -70,6 +72,14 @@ def _today(own: Members, problems: list[Problem]) -> Members:
     written = text_of(own["type"].value) if "type" in own else None
     today = PASS_TYPES.get(written.lower()) if written else None
     return rename_value(own, "type", {written: today}, problems) if written and today and written != today else own
+
+
+def _builder_options(member: Member, problems: list[Problem]) -> Member:
+    """The builder's own options under its own names; those with `int4_` in front are the pass's."""
+    if not isinstance(member.value, Object):
+        return member
+    options = rename(given(member.value), RENAMED["builder_options"], problems)
+    return renamed(member, member.name, built(options, member.value.span))
 
 
 def _fine_tuning(config: Members, old: bool, at: Span, problems: list[Problem]) -> Members:

@@ -1,14 +1,15 @@
 """`extra_options` has an option that ModelBuilder does not know.
 
-The builder of onnxruntime-genai skips options that it does not know, so a slip of the hand goes unnoticed; also the
-names with `int4_` in front are Olive's, not the builder's.
+The builder of onnxruntime-genai skips options that it does not know, so a slip of the hand goes unnoticed.
 
 ```json
-"build": { "type": "ModelBuilder", "extra_options": { "int4_block_size": 64 } }
+"build": { "type": "ModelBuilder", "extra_options": { "blok_size": 64 } }
 ```
 
-Microsoft Olive builds without the option and does not say so. Olivine offers the builder's name, and refuses to build
-with an option that nothing will follow.
+Microsoft Olive builds without the option and does not say so. Olivine refuses the run where a known option was
+misspelt, and offers its name. An option that is like none of those it knows it passes on, and warns: the builder will
+skip it, unless it is newer than Olivine. Names of the pass with `int4_` in front, such as `int4_block_size`, are taken
+for the builder's without it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from olivine_schemas.edits import rename_key
+from olivine_schemas.nearest import slip
 from olivine_schemas.problems import Fix, Problem, Severity
 from olivine_schemas.tree import Member
 
@@ -52,10 +54,10 @@ def _check(context: Context) -> Iterator[Problem]:
 
 
 def _unknown(member: Member) -> Problem:
-    plain = member.name.removeprefix("int4_")
-    name = plain if plain in OPTIONS else meant(plain, sorted(OPTIONS))
+    name = meant(member.name, sorted(OPTIONS))
     fix = Fix(f'Change to "{name}"', rename_key(member, name)) if name else None
-    return RULE.at(member, f'ModelBuilder has no option "{member.name}".', fix)
+    severity = Severity.ERROR if slip(member.name, OPTIONS) else Severity.WARNING
+    return RULE.at(member, f'ModelBuilder has no option "{member.name}".', fix, severity=severity)
 
 
-RULE = Rule("unknown-builder-option", Severity.WARNING, _check)
+RULE = Rule("unknown-builder-option", Severity.ERROR, _check)
