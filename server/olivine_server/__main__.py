@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import BinaryIO
 
+from .connection import Connection
 from .lsp import Server
-from .rpc import Connection
 
 
 def main(arguments: list[str]) -> int:
     """Serve until the client leaves; the exit code."""
-    if "--tcp" in arguments[:-1]:
-        return _serve_tcp(arguments[arguments.index("--tcp") + 1])
-    reader, writer = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # what anything prints must not get into the protocol
-    return _serve(reader, writer)
-
-
-def _serve(reader: BinaryIO, writer: BinaryIO) -> int:
-    connection = Connection(reader, writer)
+    parser = argparse.ArgumentParser(prog="olivine_server", description=(__doc__ or "").split(": ")[1])
+    parser.add_argument("--stdio", action="store_true", help="what it does anyway; editors pass it")
+    parser.add_argument("--tcp", type=address, metavar="HOST:PORT", help="wait there for one client")
+    connection = Connection()
     server = Server(connection)
-    return connection.serve(server.handlers, server.idle)
+    return connection.serve(server.handlers, server.idle, parser.parse_args(arguments).tcp)
 
 
-def _serve_tcp(address: str) -> int:
-    """Wait for one client at `HOST:PORT`."""
-    import socket
-
-    host, _, port = address.rpartition(":")
-    with socket.create_server((host or "127.0.0.1", int(port))) as listener:
-        print(f"listening on {':'.join(map(str, listener.getsockname()[:2]))}", file=sys.stderr, flush=True)
-        client, _ = listener.accept()
-        with client, client.makefile("rb") as reader, client.makefile("wb") as writer:
-            return _serve(reader, writer)
+def address(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, `:PORT` or `PORT` as host and port; ValueError where the port is no number."""
+    host, _, port = text.rpartition(":")
+    return host or "127.0.0.1", int(port)
 
 
 if __name__ == "__main__":

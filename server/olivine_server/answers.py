@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lsprotocol.types import LSPErrorCodes
+from pygls.exceptions import JsonRpcException
+
 from olivine_schemas.problems import Edit, Span
 
 from . import shapes
@@ -21,7 +24,6 @@ from .features.navigation import Named, named_at, rename, rename_span
 from .features.selection import selections
 from .features.symbols import symbols
 from .positions import Positions
-from .rpc import REQUEST_FAILED, RpcError
 from .settings import Settings
 from .shapes import Json
 from .workspace import Document
@@ -118,7 +120,7 @@ def _rename(ask: Question) -> Json:
     try:
         return ask.workspace_edit(rename(ask.document, ask.offset, str(ask.params["newName"])))
     except ValueError as error:
-        raise RpcError(REQUEST_FAILED, str(error)) from error
+        raise JsonRpcException(str(error), LSPErrorCodes.RequestFailed.value) from error
 
 
 def _code_actions(ask: Question) -> list[Json]:

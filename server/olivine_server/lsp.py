@@ -1,7 +1,8 @@
 """The language server: its life, its documents and their diagnostics.
 
 `answers.py` holds the requests about one document, `shapes.py` the shapes of the protocol: together the three are all
-that knows the protocol. They are read in order of need, so that the first diagnostics come soon.
+that knows the protocol; `connection.py` carries its messages. They are read in order of need, so that the first
+diagnostics come soon.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 from olivine_schemas.lines import Units
 
 from . import shapes
+from .connection import Connection
 from .features.diagnostics import diagnostics
 from .positions import Positions, negotiated
-from .rpc import Connection
 from .settings import Settings, read_settings
 from .shapes import Json
 from .workspace import Document, Workspace, path_of

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-DOCUMENTATION = "https://olivine.dev/docs/diagnostics.html"
+DOCUMENTATION = "https://github.com/olivine-lm/olivine/blob/main/docs/diagnostics.md"
 """The manual of diagnostics; a section a code."""
 
 _SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFORMATION: 3, Severity.HINT: 4}

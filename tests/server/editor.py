@@ -150,7 +150,8 @@ class Editor:
         try:
             while line := self.process.stdout.readline():
                 length = int(line.split(b":")[1])
-                self.process.stdout.readline()
+                while self.process.stdout.readline().strip():  # further headers
+                    pass
                 self._inbox.put(json.loads(self.process.stdout.read(length)))
         except (OSError, ValueError):
             pass
