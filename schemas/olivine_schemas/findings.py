@@ -107,7 +107,7 @@ class Language:
 def _scripted(value: Any, path: Path) -> bool:
     """Whether a block around `path` has a script, which may register types of its own."""
     for step in path:
-        if isinstance(value, dict) and value.get("user_script"):
+        if isinstance(value, dict) and any(key == "user_script" or slip(key, ["user_script"]) for key in value):
             return True
         value = value[step]
     return False
@@ -237,6 +237,9 @@ def _required_in_either(language: Language, schema: Schema, value: Any, path: Pa
 
 def _misspelt(key: str, schema: Schema, value: Schema) -> bool:
     """Whether a key that is told to be unknown stands for the missing one: one mistake, one finding."""
+    spec = schema.get("x-discriminator", {})
+    if key == spec.get("property"):  # without its type, a block says nothing of its other keys
+        return any(slip(name, [key]) for name in value)
     refused = ("additionalProperties" in schema or "x-typos" in schema) and len(value) <= HAND_WRITTEN
     return refused and any(slip(name, [key]) for name in value if name not in schema["properties"])
 
@@ -255,6 +258,10 @@ def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -
             )
         elif known is None and slip(name, spec["mapping"]):
             yield Finding((*path, spec["property"]), "x-names", schema, name)
+    if name is None and branch is None and spec["property"] in schema.get("required", ()):
+        for key in value:
+            if slip(key, [spec["property"]]):
+                yield Finding(path, "x-typos", schema, value, key)
     if branch is not None:
         found = list(_check(language, branch, value, path))
         marked = "x-checked-only" in branch or any(finding.keyword == "x-runs" for finding in found)

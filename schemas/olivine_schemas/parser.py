@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .edits import remove_member
+from .nearest import HAND_WRITTEN
 from .problems import Fix, Problem, Severity, Span
 from .scanner import CONSTANTS, NUMBER, error, number, replace, scan
 from .tree import Array, Member, Missing, Node, Object, Scalar
@@ -558,13 +560,17 @@ class _Reader:
         self._close_unclosed(0)
 
     def _duplicate_keys(self, container: Object) -> None:
-        seen: set[object] = set()
+        seen: dict[object, Member] = {}
         for member in container.members:
             if member.key.value in seen:
                 message = f"{member.name} stands here a second time; only the last one counts"
-                span = member.key.span
-                self.problems.append(error(span.start, span.end, "duplicate-key", message))
-            seen.add(member.key.value)
+                span, before = member.key.span, seen[member.key.value]
+                fixes = []
+                if len(container.members) <= HAND_WRITTEN:
+                    edits = remove_member(self.text, container, before)
+                    fixes.append(Fix(f'Remove the "{member.name}" before', edits))
+                self.problems.append(error(span.start, span.end, "duplicate-key", message, *fixes))
+            seen[member.key.value] = member
 
     # Evidence
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,7 +44,8 @@ def problem(finding: Finding, tree: Node, text: str | None = None) -> Problem | 
         case "x-discriminator" | "x-names" if finding.path[-1:] == ("type",):
             return _unknown_type(finding, spot[1])
         case _:
-            return _wrong_value(finding, *spot)
+            found = _wrong_value(finding, *spot)
+            return replace(found, fixes=_way_back(finding, *spot, text)) if found and not found.fixes else found
 
 
 def expected(schema: Schema) -> str:
@@ -108,8 +110,13 @@ def _missing_key(
     if isinstance(kind, Scalar) and isinstance(kind.value, str):
         span, what = kind.span, kind.value
     else:
-        span = owner.key.span if owner else Span(node.span.start, min(node.span.start + 1, node.span.end))
-        what = _block_name(finding, owner, parent)
+        of_a_list = isinstance(parent, Array)
+        span = (
+            owner.key.span
+            if owner and not of_a_list
+            else Span(node.span.start, min(node.span.start + 1, node.span.end))
+        )
+        what = ("An item of " if of_a_list else "") + _block_name(finding, owner, parent)
     return Problem(span, _severity(finding), "missing-key", f"{what} needs {_quoted(finding.key)}.", fixes)
 
 
@@ -173,6 +180,21 @@ def _wrong_value(finding: Finding, owner: Member | None, node: Node, parent: Nod
         return Problem(span, _severity(finding), "out-of-range", message)
     message = f"{name} must be {expected(schema)}, not {_shown(value)}."
     return Problem(span, _severity(finding), "wrong-type", message)
+
+
+def _way_back(
+    finding: Finding, owner: Member | None, node: Node, parent: Node | None, text: str | None
+) -> tuple[Fix, ...]:
+    """The repairs of a value that is near to none: the limit that it exceeds, or no value, which means the default."""
+    if finding.keyword == "x-runs":
+        return ()
+    limit = finding.schema.get(finding.keyword) if finding.keyword in ("minimum", "maximum") else None
+    fixes = [] if limit is None else [Fix(f"Change to {limit}", replace_value(node, limit))]
+    if text and owner and isinstance(parent, Object) and "default" in finding.schema:
+        default = json.dumps(finding.schema["default"])
+        meaning = "" if default == "null" else f"; the default is {default}"
+        fixes.append(Fix(f"Remove {_quoted(owner.name)}{meaning}", remove_member(text, parent, owner)))
+    return tuple(fixes)
 
 
 _LIMITS = {

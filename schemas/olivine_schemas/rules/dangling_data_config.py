@@ -17,12 +17,14 @@ from collections.abc import Iterator
 
 from olivine_schemas.problems import Problem, Severity
 
-from .reading import data_references, names
+from .reading import data_references, is_sound, names
 from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
+    if not is_sound(context, "data_configs"):
+        return
     known = names(context, "data_configs")
     for reference in data_references(context):
         if reference.value not in known:

@@ -17,12 +17,14 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Scalar, child, text_of
 
-from .reading import names, passes
+from .reading import is_sound, names, passes
 from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
+    if not is_sound(context, "evaluators"):
+        return
     known = names(context, "evaluators")
     for place in [child(context.workflow, "engine", "evaluator"), *(e.node.get("evaluator") for e in passes(context))]:
         if isinstance(place, Scalar) and text_of(place) and place.value not in known:

@@ -18,12 +18,14 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Node, Scalar, child, text_of
 
-from .reading import names, passes
+from .reading import is_sound, names, passes
 from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
+    if not is_sound(context, "systems"):
+        return
     known = names(context, "systems")
     places: list[Node | None] = [child(context.workflow, "engine", key) for key in ("host", "target")]
     places += [entry.node.get("host") for entry in passes(context)]

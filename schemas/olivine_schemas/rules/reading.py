@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from olivine_schemas.dialects import TEXT_GENERATION_KEYS
+from olivine_schemas.nearest import slip
 from olivine_schemas.problems import Span
 from olivine_schemas.tree import Array, Member, Node, Object, Scalar, child, text_of
 
@@ -153,6 +154,18 @@ def data_configs(context: Context) -> list[DataConfig]:
         for node in items(context.workflow.get("data_configs"))
         if isinstance(node, Object)
     ]
+
+
+@once
+def is_sound(context: Context, table: str) -> bool:
+    """Whether the names in a table are known: where it is misspelt or of a wrong type, that is told, and only that."""
+    written = context.tree.get(table)
+    if written is None:
+        return not any(slip(member.name, [table]) for member in context.tree.members)
+    if table != "data_configs":
+        return isinstance(written, Object)
+    entries = context.workflow.get(table)
+    return isinstance(entries, Array) and all(text_of(child(entry, "name")) for entry in entries.items)
 
 
 @once

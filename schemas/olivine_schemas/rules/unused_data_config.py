@@ -17,17 +17,19 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Scalar, nodes
 
-from .reading import data_configs, data_references, names
+from .reading import data_configs, data_references, is_sound, names
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
+    if not all(is_sound(context, table) for table in ("data_configs", "passes", "evaluators")):
+        return
     known = set(names(context, "data_configs"))
     if any(reference.value not in known for reference in data_references(context)):
         return  # a name that dangles is most likely meant for one of these
     used = {
         node.value
-        for member in context.workflow.members
+        for member in context.tree.members
         if member.name != "data_configs"
         for node in nodes(member.value)
         if isinstance(node, Scalar)
