@@ -50,7 +50,9 @@ def found_in(path: Path) -> tuple[Problem, ...]:
 
 def why(severity: Severity, code: str) -> str:
     """What justifies a problem; nothing justifies an error in a config that Olive accepts."""
-    return "a false alarm where Olive accepts the config" if severity is Severity.ERROR else BECAUSE.get(code, "**not justified yet**")
+    if severity is Severity.ERROR:
+        return "a false alarm where Olive accepts the config"
+    return BECAUSE.get(code, "**not justified yet**")
 
 
 def main() -> None:

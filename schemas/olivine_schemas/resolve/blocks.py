@@ -21,8 +21,11 @@ Members = dict[str, Member]
 def given(node: Node | None) -> Members:
     """The members of an object that say something: null is the same as not written, but for a few names."""
     members = node.members if isinstance(node, Object) else []
-    found = {member.name: member for member in members}
-    return {name: member for name, member in found.items() if name in MEANT_AS_NULL or not is_null(member.value)}
+    found: Members = {str(member.key.value): member for member in members}
+    null = [n for n, member in found.items() if n not in MEANT_AS_NULL and is_null(member.value)]
+    for name in null:
+        del found[name]
+    return found
 
 
 def is_null(node: Node) -> bool:
