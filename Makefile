@@ -32,6 +32,7 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m olivine_schemas.language.generate --check
+	$(BIN)/python -m olivine_schemas.language.document --check
 	$(BIN)/python -m olivine_schemas.rules.document --check
 	$(BIN)/python -m olivine_pipeline.manual --check
 
@@ -41,6 +42,7 @@ format: setup
 
 docs: setup
 	$(BIN)/python -m olivine_schemas.language.generate
+	$(BIN)/python -m olivine_schemas.language.document
 	$(BIN)/python -m olivine_schemas.rules.document
 	$(BIN)/python -m olivine_pipeline.manual
 

@@ -1,10 +1,13 @@
-"""The manuals of passes and run events, made of the typed models: `python -m olivine_schemas.language.document [--check]`."""
+"""Write docs/passes.md and docs/events.md, the manuals of passes and of run events, from the typed models.
+
+python -m olivine_schemas.language.document [--check]
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +36,25 @@ description says, or for the builder's own default.
 
 _REFUSED = {
     "LoRA": "`use_ort_trainer` true: ORTTrainer is discontinued.",
-    "QLoRA": "`use_ort_trainer` true, as for LoRA; building an ONNX model from its adapter without a merge before it.",
-    "MergeAdapterWeights": "any place but right after a LoRA or QLoRA pass: there is no adapter to fold.",
+    "QLoRA": "`use_ort_trainer` true, as for LoRA.",
+    "MergeAdapterWeights": "a model without adapter: it comes after LoRA or QLoRA, or the input model names an "
+    "`adapter_path`.",
     "ModelBuilder": "a provider that the builder does not know, a precision that builds for the device and then does "
     "not run, `metadata_only` true, `exclude_embeds` and `exclude_lm_head` (what is left cannot be measured as a text "
     "model), and names in `extra_options` that the builder would ignore.",
 }
 """What a pass does not take although its names are in the language."""
 
+_TRAINING = """\
+Every name of `transformers.TrainingArguments` is passed through, and an unknown one is refused. These have defaults of
+their own here, or are additions; for QLoRA `optim` is `"paged_adamw_32bit"` by default.
+"""
+
 _CHECKED = """\
 ## Passes that are checked only
 
-Configs with these passes of Microsoft Olive {version} are checked, completed and migrated like the others. `olivine run`
-refuses them before anything runs: Olivine does not run other passes than its own and those of
+Configs with these passes of Microsoft Olive {version} are checked, completed and migrated like the others, but not run:
+`olivine run` refuses them before anything is loaded. What it runs are the passes above and those of
 [installed packages](own-pass.md).
 """
 
@@ -58,11 +67,11 @@ _EVENTS = """\
 # Run events
 
 `olivine run CONFIG --events FILE` appends one JSON object a line to FILE while it works; `--events -` writes them to
-standard output and everything else to standard error. Written by `python -m olivine_schemas.language.document`; the same
-as JSON schema: `run-events.schema.json` in the package `olivine_schemas`.
+standard output and everything else to standard error. This page is written by `python -m
+olivine_schemas.language.document`; the same as JSON schema is `run-events.schema.json` of the package.
 
-Every event has `v`, the version of the format (now {version}), `type`, and `time` in seconds since 1970, UTC. A reader skips
-events and fields that it does not know, and a last line that is torn. What looks like a password or token is masked.
+Every event has `v`, the version of the format (now {version}), `type`, and `time` in seconds since 1970, UTC. A reader
+skips events and fields that it does not know, and a last line that is torn. What looks like a secret is masked.
 """
 
 
@@ -98,24 +107,25 @@ def _block_rows(*blocks: type) -> list[str]:
 
 def _pass_section(name: str) -> str:
     model = PARAMETERS[name]
-    parts = [f"## `{name}`", model.__doc__ or "", _table(model) or "It has no parameters."]
-    return "\n\n".join([*parts, f"Refused: {_REFUSED[name]}"]) + "\n"
+    inherited = next((other for other, base in PARAMETERS.items() if base in model.__mro__[1:]), None)
+    parts = [f"## `{name}`", model.__doc__ or ""]
+    if inherited:
+        parts.append(f"It has every parameter of {inherited}, and:")
+    table = _table(model, leave_out=PARAMETERS[inherited].model_fields if inherited else ())
+    return "\n\n".join([*parts, table or "It has no parameters.", f"Refused: {_REFUSED[name]}"]) + "\n"
 
 
 def _training_section() -> str:
-    text = (
-        "Every further name of `transformers.TrainingArguments` is passed through; an unknown one is refused. For QLoRA "
-        "`optim` is `paged_adamw_32bit` by default. These have defaults of their own, or are additions:"
-    )
-    return f"## `training_args` of LoRA and QLoRA\n\n{text}\n\n{_table(TrainingArguments)}\n"
+    return f"## `training_args` of LoRA and QLoRA\n\n{_TRAINING}\n{_table(TrainingArguments)}\n"
 
 
-def _table(model: type[BaseModel]) -> str:
+def _table(model: type[BaseModel], leave_out: Container[str] = ()) -> str:
     schema = model.model_json_schema()
     rows = [
         f"| `{name}` | {_type(field)} | {_default(name, field, schema)} | {_old_names(field)} "
         f"| {_cell(field.get('description', ''))} |"
         for name, field in schema.get("properties", {}).items()
+        if name not in leave_out
     ]
     head = ["| parameter | type | default | old name | meaning |", "| --- | --- | --- | --- | --- |"]
     return "\n".join(head + rows) if rows else ""
@@ -129,18 +139,20 @@ def _default(name: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> 
     """The default as JSON; empty where the field is required, a word where it is a whole block."""
     if name in schema.get("required", ()):
         return ""
-    default = field.get("default")
-    if isinstance(default, dict) and default:
-        return "see below"
-    return f"`{json.dumps(default)}`"
+    default = field.get("default", {} if field.get("type") == "object" else None)
+    return "[below](#training_args-of-lora-and-qlora)" if "$ref" in field else f"`{json.dumps(default)}`"
 
 
 def _type(field: Mapping[str, Any]) -> str:
     """What may stand there, in words: choices, or a type with its limits."""
     if "anyOf" in field:
-        return " or ".join(text for part in field["anyOf"] if (text := _type(part)) != "null")
+        null_is_default = field.get("default", "") is None
+        parts = (_type(part) for part in field["anyOf"])
+        return " or ".join(
+            f"`{part}`" if part == "null" else part for part in parts if part != "null" or not null_is_default
+        )
     if "$ref" in field:
-        return f"{field['$ref'].rsplit('/', 1)[1]} (block)"
+        return str(field["$ref"].rsplit("/", 1)[1])
     if "enum" in field or "const" in field:
         return ", ".join(f"`{json.dumps(value)}`" for value in field.get("enum", [field.get("const")]))
     if "x-reference" in field:
