@@ -1,6 +1,6 @@
 """Draw the pictures of the README: python docs/images/make.py REPORT
 
-REPORT is the report.json of a run of examples/phrase-tone. What the pictures show comes from the functions that print it:
+REPORT is the report.json of a run of examples/phrase-tone. What is shown comes from the functions that print it:
 `olivine check` on the example with two typing mistakes, and the table at the end of that run.
 """
 

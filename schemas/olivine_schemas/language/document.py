@@ -32,6 +32,8 @@ stand in a block `config` of the pass, today they stand beside `type`; both are 
 as a hint. A key that no pass has is refused, or warned about where Microsoft Olive ignores it silently; see
 [diagnostics](diagnostics.md). An empty default means that the parameter is required, and `null` stands for what the
 description says, or for the builder's own default.
+
+The defaults are today's. A config in the form of 2024 keeps the defaults of 2024, which `olivine migrate` writes out.
 """
 
 _REFUSED = {
@@ -46,8 +48,9 @@ _REFUSED = {
 """What a pass does not take although its names are in the language."""
 
 _TRAINING = """\
-Every name of `transformers.TrainingArguments` is passed through, and an unknown one is refused. These have defaults of
-their own here, or are additions; for QLoRA `optim` is `"paged_adamw_32bit"` by default.
+Every name of `transformers.TrainingArguments` is passed through. One that it does not have is refused where it looks like
+a misspelt name, and otherwise warned about. These have defaults of their own here, or are additions; for QLoRA `optim` is
+`"paged_adamw_32bit"` by default.
 """
 
 _CHECKED = """\
