@@ -48,9 +48,9 @@ _REFUSED = {
 """What a pass does not take although its names are in the language."""
 
 _TRAINING = """\
-Every name of `transformers.TrainingArguments` is passed through. One that it does not have is refused where it looks like
-a misspelt name, and otherwise warned about. These have defaults of their own here, or are additions; for QLoRA `optim` is
-`"paged_adamw_32bit"` by default.
+Every name of `transformers.TrainingArguments` is passed through. One that it does not have is refused where it looks
+like a misspelt name, and otherwise warned about. These have defaults of their own here, or are additions; for QLoRA
+`optim` is `"paged_adamw_32bit"` by default.
 """
 
 _CHECKED = """\
