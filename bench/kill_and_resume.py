@@ -2,9 +2,9 @@
 
     python bench/kill_and_resume.py [--kills 20] [--qlora] [--seed 0]
 
-A two-layer model goes through LoRA (or QLoRA), merge and int4 build. Only the run's own process is killed, with SIGKILL: its
-children have to notice by themselves. Prints one line a kill and exits 1 if any file differs, a finished pass was lost, or a process
-was left alive.
+A two-layer model goes through LoRA (or QLoRA), merge and int4 build. Only the run's own process is killed, with
+SIGKILL: its children have to notice by themselves. Prints one line a kill and exits 1 if any file differs, a finished
+pass was lost, or a process was left alive.
 """
 
 from __future__ import annotations
