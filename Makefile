@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 EXAMPLE := examples/phrase-tone
 
-.PHONY: setup demo test test-all lint format bench docs clean
+.PHONY: setup demo test lint generated format bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -27,10 +27,12 @@ demo: setup $(EXAMPLE)/model/config.json
 test: setup
 	$(BIN)/python -m pytest
 
-lint: setup
+lint: setup generated
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+generated: setup
 	$(BIN)/python -m olivine_schemas.language.generate --check
 	$(BIN)/python -m olivine_schemas.language.document --check
 	$(BIN)/python -m olivine_schemas.rules.document --check

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,9 @@ def training_arguments(job: Job, *, has_evaluation: bool) -> Any:
     values.setdefault("save_total_limit", 2)
     _plan_saving(values, stops_early=parameters.training_args.early_stopping_patience is not None)
     values.pop("resume_from_checkpoint", None)
+    for name in sorted(values.keys() - {field.name for field in fields(TrainingArguments) if field.init}):
+        job.journal.warn("unknown-key", f'The Trainer has no argument "{name}"; it is left out.')
+        del values[name]
     try:
         return TrainingArguments(**values)
     except (TypeError, ValueError, ImportError) as error:

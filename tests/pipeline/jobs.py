@@ -54,6 +54,7 @@ def run_pass(
     flow: Workflow | None = None,
     cancel: Cancel | None = None,
     provider: str = "CPUExecutionProvider",
+    journal: Journal | None = None,
 ) -> ModelRef:
     """Run one pass into `folder`/out and return the model it made; its checkpoints stay in `folder`/work."""
     place = site(folder, provider)
@@ -62,5 +63,5 @@ def run_pass(
     out.mkdir(parents=True)
     work.mkdir(exist_ok=True)
     flow = flow or Workflow.model_validate({"input_model": {"type": "HfModel"}})
-    pass_type.run(Job(settled.parameters, model, flow, place, out, work, Journal(), cancel or Cancel()))
+    pass_type.run(Job(settled.parameters, model, flow, place, out, work, journal or Journal(), cancel or Cancel()))
     return ModelRef(pass_type.yields, str(out), folder.name, model, pass_type.settings(settled.parameters))

@@ -98,12 +98,6 @@ def test_quantization_options_reach_the_builder(tiny_model: Path, tmp_path: Path
     assert not any("lm_head" in node.name for node in quantized)
 
 
-def test_an_unknown_builder_option_is_refused(tiny_model: Path, tmp_path: Path) -> None:
-    parameters = ModelBuilderParameters(precision="int4", extra_options={"int4_blocksize": 16})
-    with pytest.raises(RunError, match="int4_blocksize"):
-        MODEL_BUILDER.settle(parameters, site(tmp_path), input_model(tiny_model))
-
-
 def test_batches_of_similar_length_do_not_depend_on_earlier_random_numbers() -> None:
     import torch
 

@@ -10,6 +10,7 @@ import pytest
 from jobs import input_model, run_pass, site, workflow
 
 from olivine_pipeline.devices import Device
+from olivine_pipeline.journal import EventFile, Journal
 from olivine_pipeline.passes.base import Site
 from olivine_pipeline.passes.lora import LORA, usable_dtype
 from olivine_schemas.language.passes import LoRAParameters
@@ -39,6 +40,22 @@ def test_the_whole_curve_is_recorded(tiny_model: Path, phrases: Path, tmp_path: 
 def test_a_count_of_rows_is_held_out(tiny_model: Path, phrases: Path, tmp_path: Path) -> None:
     record = train(tiny_model, phrases, tmp_path / "a", {"max_steps": 1}, eval_dataset_size=5)
     assert record["rows"] == 19
+
+
+def test_an_argument_that_the_trainer_does_not_have_is_left_out_with_a_warning(
+    tiny_model: Path, phrases: Path, tmp_path: Path
+) -> None:
+    parameters = {
+        "train_data_config": "phrases",
+        "target_modules": ["o_proj"],
+        "training_args": {"max_steps": 1, "horoscope": "leo"},
+    }
+    flow = workflow(phrases / "train.json", strategy="line-by-line")
+    journal = Journal([EventFile(str(tmp_path / "events.jsonl"))])
+    run_pass(LORA, parameters, input_model(tiny_model), tmp_path / "a", flow=flow, journal=journal)
+    journal.close()
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert ["horoscope" in event["message"] for event in events if event["type"] == "warning"] == [True]
 
 
 def test_training_stops_when_evaluation_gets_no_better(tiny_model: Path, phrases: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from olivine_schemas.language.passes import ModelBuilderParameters
 from olivine_schemas.rules.builder_precision_device import FAILS
-from olivine_schemas.rules.unknown_builder_option import OPTIONS
 
 from ..child import Child, ChildFailed
 from ..errors import RunError
@@ -49,9 +48,6 @@ def _settle(parameters: ModelBuilderParameters, site: Site, model: ModelRef) -> 
     if instead := FAILS.get((parameters.precision, name)):
         message = f"A model in {parameters.precision} builds for {name} and then does not run."
         raise RunError("builder-precision-device", message, f"Take {instead} or int4.")
-    unknown = sorted(set(parameters.extra_options or {}) - OPTIONS)
-    if unknown:
-        raise RunError("unknown-builder-option", f'The model builder has no option "{unknown[0]}".')
     if parameters.exclude_embeds or parameters.exclude_lm_head:
         raise RunError(
             "not-a-text-model",

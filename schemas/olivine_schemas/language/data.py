@@ -47,7 +47,7 @@ class TextGeneration(Model):
     text_template: str | None = None
     """Text of a row, with `{column}` placeholders."""
     text_cols: StringList = ["text"]
-    """Columns of the text; without template or function they are joined by newlines."""
+    """Columns of the text; without template or function they are joined by spaces."""
     text_formatting_func: str | None = None
     """Name of a function in `user_script` that turns a row into text."""
     chat_template: bool | str | None = None
@@ -59,7 +59,7 @@ class TextGeneration(Model):
     joiner: str = "\n\n"
     """Text between joined rows."""
     stride: Annotated[int, Field(gt=0)] | None = None
-    """Tokens that neighbouring windows of join-sliding-window share."""
+    """Tokens from the start of one window of join-sliding-window to the start of the next."""
     pad_to_max_len: bool = True
     """Pad every sequence to `max_seq_len`."""
     padding_side: Literal["left", "right"] = "right"

@@ -43,14 +43,14 @@ _REFUSED = {
     "`adapter_path`.",
     "ModelBuilder": "a provider that the builder does not know, a precision that builds for the device and then does "
     "not run, `metadata_only` true, `exclude_embeds` and `exclude_lm_head` (what is left cannot be measured as a text "
-    "model), and names in `extra_options` that the builder would ignore.",
+    "model), and misspelt names in `extra_options`, which the builder would ignore.",
 }
 """What a pass does not take although its names are in the language."""
 
 _TRAINING = """\
 Every name of `transformers.TrainingArguments` is passed through. One that it does not have is refused where it looks
-like a misspelt name, and otherwise warned about. These have defaults of their own here, or are additions; for QLoRA
-`optim` is `"paged_adamw_32bit"` by default.
+like a misspelt name, and otherwise left out with a warning. These have defaults of their own here, or are additions;
+for QLoRA `optim` is `"paged_adamw_32bit"` by default.
 """
 
 _CHECKED = """\

@@ -110,7 +110,7 @@ class ModelBuilderParameters(PassParameters):
     enable_cuda_graph: bool | None = None
     """Capture CUDA graphs while generating."""
     extra_options: dict[str, Any] | None = None
-    """Further options of the builder, by its own names; unknown ones are refused."""
+    """Further options of the builder, by its own names; misspelt ones are refused."""
 
 
 PARAMETERS: dict[str, type[PassParameters]] = {

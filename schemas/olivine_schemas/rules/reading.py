@@ -254,6 +254,16 @@ def split_names(data: DataConfig) -> list[str]:
     return [part.split("[")[0].strip() for part in text.split("+")] if text else []
 
 
+def promised_splits(data: DataConfig) -> list[str]:
+    """The splits that the config itself promises; empty where it does not tell."""
+    if data.loader is None:
+        return []
+    files = data.load.get("data_files")
+    if isinstance(files, Object):
+        return [] if text_of(files.get("type")) else [member.name for member in files.members]
+    return ["train"] if strings(files) else []
+
+
 def is_plain_path(path: str) -> bool:
     """Whether a string is a path on this machine: no URL, no pattern, nothing left to fill in."""
     return bool(path) and "://" not in path and not any(mark in path for mark in "*?[]{}<>$%\n")

@@ -16,29 +16,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from olivine_schemas.problems import Problem, Severity
-from olivine_schemas.tree import Object, Scalar, text_of
+from olivine_schemas.tree import Scalar
 
-from .reading import DataConfig, data_configs, is_given, split_names, strings
+from .reading import DataConfig, data_configs, is_given, promised_splits, split_names
 from .repairs import add, change_to, listed, meant
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
     for data in data_configs(context):
-        known = _splits(data)
+        known = promised_splits(data)
         unknown = [name for name in split_names(data) if name not in (*known, "all")] if known else []
         if unknown:
             yield _problem(context, data, unknown[0], known)
-
-
-def _splits(data: DataConfig) -> list[str]:
-    """The splits that the config itself promises; empty where it does not tell."""
-    if data.loader is None:
-        return []
-    files = data.load.get("data_files")
-    if isinstance(files, Object):
-        return [] if text_of(files.get("type")) else [member.name for member in files.members]
-    return ["train"] if strings(files) else []
 
 
 def _problem(context: Context, data: DataConfig, unknown: str, known: list[str]) -> Problem:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from olivine_schemas.problems import Edit, Span
 from olivine_schemas.rules.columns import dataset
 from olivine_schemas.rules.model import input_model
-from olivine_schemas.rules.reading import LOCAL_LOADERS
+from olivine_schemas.rules.reading import LOCAL_LOADERS, promised_splits
 from olivine_schemas.rules.systems import DEVICES
 from olivine_schemas.tree import Object, Scalar, child, text_of
 
@@ -113,10 +113,7 @@ def _modules(request: Request) -> list[tuple[str, int]]:
 
 
 def _splits(request: Request) -> Iterable[str]:
-    files = request.data.load.get("data_files") if request.data else None
-    if isinstance(files, Object) and files.members and "type" not in {member.name for member in files.members}:
-        return [member.name for member in files.members]
-    return ("train", "validation", "test")
+    return (promised_splits(request.data) if request.data else []) or ("train", "validation", "test")
 
 
 def _paths(request: Request, key: str) -> Iterator[tuple[str, Kind, str]]:
