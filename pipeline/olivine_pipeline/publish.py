@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from .documents import write_whole
+from olivine_schemas.files import write_whole
+
 from .store import MANIFEST, Entry, Store
 
 MARKER = ".olivine.json"

@@ -258,6 +258,8 @@ def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -
             )
         elif known is None and slip(name, spec["mapping"]):
             yield Finding((*path, spec["property"]), "x-names", schema, name)
+    elif name is not None:
+        yield Finding((*path, spec["property"]), "x-type", schema, name)
     if name is None and branch is None and spec["property"] in schema.get("required", ()):
         for key in value:
             if slip(key, [spec["property"]]):

@@ -52,6 +52,9 @@ class Problem:
     code: str
     message: str
     fixes: tuple[Fix, ...] = ()
+    """Repairs; the only one is applied where everything is to be fixed at once."""
+    suggestions: tuple[Fix, ...] = ()
+    """Repairs that guess: a person is offered them, nothing applies them unasked."""
 
 
 def apply_edits(text: str, edits: tuple[Edit, ...] | list[Edit]) -> str:

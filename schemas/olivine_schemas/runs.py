@@ -29,6 +29,73 @@ class RunState(str, Enum):
     LOST = "lost"
 
 
+ACTIVE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.CANCELLING})
+"""States in which a process of the run should be alive."""
+TRANSITIONS: dict[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset(RunState) - {RunState.QUEUED},
+    RunState.STARTING: frozenset(RunState) - {RunState.STARTING},
+    RunState.RUNNING: frozenset(RunState) - {RunState.QUEUED, RunState.STARTING, RunState.RUNNING},
+    RunState.CANCELLING: frozenset({RunState.CANCELLED, RunState.FAILED, RunState.SUCCEEDED, RunState.LOST}),
+    # Resuming starts an ended run again.
+    **{end: frozenset({RunState.QUEUED, RunState.STARTING}) for end in frozenset(RunState) - ACTIVE},
+}
+"""What may follow what."""
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """How a run was asked for; `overrides` are values by dotted path, already in the config that runs."""
+
+    up_to: str | None = None
+    fresh: bool = False
+    force: bool = False
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`run.json`: what is known of a run without reading its events. Times are seconds since the epoch, UTC."""
+
+    id: str
+    state: RunState
+    config: str
+    """Absolute path of the config that was started; its text as it ran is beside the record."""
+    config_hash: str
+    created: float
+    arguments: RunArguments = RunArguments()
+    attempt: int = 1
+    """Raised each time the run is resumed."""
+    host: str = ""
+    pid: int | None = None
+    process: str | None = None
+    """Tells the process from a later one with the same pid: when it started."""
+    started: float | None = None
+    ended: float | None = None
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    output: str | None = None
+    message: str = ""
+    """Why it failed, in the person's words."""
+
+
+def dump_record(record: RunRecord) -> str:
+    """The text of run.json."""
+    return json.dumps({"v": VERSION, **asdict(record)}, ensure_ascii=False, indent=1) + "\n"
+
+
+def load_record(text: str) -> RunRecord | None:
+    """The record of a run.json; None where it is none, or of a version that means something else."""
+    try:
+        data: dict[str, Any] = json.loads(text)
+        known = {f.name: data[f.name] for f in fields(RunRecord) if f.name in data}
+        arguments = known.get("arguments") or {}
+        named = {f.name: arguments[f.name] for f in fields(RunArguments) if f.name in arguments}
+        record = RunRecord(**{**known, "state": RunState(known["state"]), "arguments": RunArguments(**named)})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return record if data.get("v") == VERSION else None
+
+
 @dataclass(frozen=True)
 class Location:
     """A place in a config file; line and column count from 1."""

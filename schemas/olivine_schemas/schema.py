@@ -77,7 +77,8 @@ def validate(tree: Node, extra_passes: ExtraPasses | None = None, text: str | No
     `extra_passes` describes passes of other packages. With the JSON `text` of the tree, a missing key whose value is
     plain to see gets an edit that inserts it.
     """
-    found = (problem(finding, tree, text) for finding in language(extra_passes).findings(to_data(tree)))
+    known = language(extra_passes)
+    found = (problem(finding, tree, known, text) for finding in known.findings(to_data(tree)))
     return sorted((one for one in found if one is not None), key=lambda one: one.span)
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from . import filling
 from .edits import insert_member, remove_member, rename_key, replace_value
-from .findings import Finding, Schema
+from .findings import Finding, Language, Schema
 from .nearest import HAND_WRITTEN, nearest, slip
 from .problems import Fix, Problem, Severity, Span
 from .tree import Array, Member, Missing, Node, Object, Path, Scalar, child, text_of, to_data
@@ -26,8 +27,8 @@ _TYPE_WORDS = {
 }
 
 
-def problem(finding: Finding, tree: Node, text: str | None = None) -> Problem | None:
-    """The problem that a finding is, or None where the text is not finished there.
+def problem(finding: Finding, tree: Node, known: Language, text: str | None = None) -> Problem | None:
+    """The problem that a finding of the `known` language is, or None where the text is not finished there.
 
     With the JSON text, a missing key whose value is plain to see gets an edit that inserts it.
     """
@@ -38,14 +39,14 @@ def problem(finding: Finding, tree: Node, text: str | None = None) -> Problem | 
         case "additionalProperties" | "x-typos":
             return _unknown_key(finding, *spot, text)
         case "required":
-            return _missing_key(finding, *spot, _insertion(finding, tree, spot[1], text))
+            return _missing_key(finding, *spot, *_insertions(finding, tree, spot[1], known, text))
         case "x-case":
             return _wrong_case(finding, spot[1])
         case "x-discriminator" | "x-names" if finding.path[-1:] == ("type",):
             return _unknown_type(finding, spot[1])
         case _:
             found = _wrong_value(finding, *spot)
-            return replace(found, fixes=_way_back(finding, *spot, text)) if found and not found.fixes else found
+            return _with_way_back(found, finding, spot, tree, known, text) if found and not found.fixes else found
 
 
 def expected(schema: Schema) -> str:
@@ -92,7 +93,10 @@ def _unknown_key(
     else:
         hint = "; Microsoft Olive ignores it."
     message = f"{_quoted(finding.key)} is not a setting of {block}{hint}"
-    return Problem(member.key.span, Severity.ERROR if error else Severity.WARNING, "unknown-key", message, fixes)
+    removal = Fix(f"Remove {_quoted(finding.key)}", remove_member(text, node, member)) if text else None
+    suggestions = (removal,) if removal and not fixes else ()
+    severity = Severity.ERROR if error else Severity.WARNING
+    return Problem(member.key.span, severity, "unknown-key", message, fixes, suggestions)
 
 
 @lru_cache(maxsize=1)
@@ -102,7 +106,12 @@ def _by_name(block: Object) -> dict[str, Member]:
 
 
 def _missing_key(
-    finding: Finding, owner: Member | None, node: Node, parent: Node | None, fixes: tuple[Fix, ...]
+    finding: Finding,
+    owner: Member | None,
+    node: Node,
+    parent: Node | None,
+    fixes: tuple[Fix, ...],
+    suggestions: tuple[Fix, ...],
 ) -> Problem | None:
     if not isinstance(node, Object) or node.member(finding.key) is not None:
         return None
@@ -117,24 +126,38 @@ def _missing_key(
             else Span(node.span.start, min(node.span.start + 1, node.span.end))
         )
         what = ("An item of " if of_a_list else "") + _block_name(finding, owner, parent)
-    return Problem(span, _severity(finding), "missing-key", f"{what} needs {_quoted(finding.key)}.", fixes)
+    message = f"{what} needs {_quoted(finding.key)}."
+    return Problem(span, _severity(finding), "missing-key", message, fixes, suggestions)
 
 
 _OBVIOUS = {("systems", "type"): "LocalSystem", ("input_model", "type"): "HfModel", ("passes", "precision"): "int4"}
 
 
-def _insertion(finding: Finding, tree: Node, node: Node, text: str | None) -> tuple[Fix, ...]:
-    if text is None or not isinstance(node, Object) or not finding.path:
-        return ()
-    value = _OBVIOUS.get((str(finding.path[0]), finding.key))
+def _insertions(
+    finding: Finding, tree: Node, node: Node, known: Language, text: str | None
+) -> tuple[tuple[Fix, ...], tuple[Fix, ...]]:
+    """The edits that add a missing key: with the one value there is for it, and with those that are guessed."""
+    if text is None or not isinstance(node, Object):
+        return (), ()
+    likely = filling.missing(finding, tree, known)[: filling.AT_MOST]
+    value = _OBVIOUS.get((str(finding.path[0]) if finding.path else "", finding.key))
     if finding.key.endswith("data_config"):
         entries = child(tree, "data_configs")
         names = [text_of(child(entry, "name")) for entry in entries.items] if isinstance(entries, Array) else []
-        value = names[0] if len(names) == 1 else None
-    if value is None:
-        return ()
-    title = f"Add {_quoted(finding.key)}: {_quoted(value)}"
-    return (Fix(title, insert_member(text, node, finding.key, value)),)
+        likely = [name for name in names if name][: filling.AT_MOST]
+        value = likely[0] if len(names) == 1 and likely else None
+    if value is not None and (not likely or likely[0] == value or finding.key == "precision"):
+        return (_insert(text, node, finding.key, value),), ()
+    return (), tuple(_insert(text, node, finding.key, one) for one in likely)
+
+
+def _insert(text: str, node: Object, key: str, value: Any) -> Fix:
+    return Fix(f"Add {_quoted(key)}: {_in_short(value)}", insert_member(text, node, key, value))
+
+
+def _in_short(value: Any) -> str:
+    written = json.dumps(value, ensure_ascii=False)
+    return written if len(written) <= 80 else written[:77] + "…"
 
 
 def _wrong_case(finding: Finding, node: Node) -> Problem:
@@ -178,16 +201,56 @@ def _wrong_value(finding: Finding, owner: Member | None, node: Node, parent: Nod
     if limit in _LIMITS and _stated(schema)[:1] != ["boolean"]:
         message = f"{name} must be {_LIMITS[limit]} {schema[limit]}; it is {value}."
         return Problem(span, _severity(finding), "out-of-range", message)
-    message = f"{name} must be {expected(schema)}, not {_shown(value)}."
+    wanted = "text" if finding.keyword == "x-type" else expected(schema)
+    message = f"{name} must be {wanted}, not {_shown(value)}."
     return Problem(span, _severity(finding), "wrong-type", message)
+
+
+_Spot = tuple[Member | None, Node, Node | None]
+
+
+def _with_way_back(
+    found: Problem, finding: Finding, spot: _Spot, tree: Node, known: Language, text: str | None
+) -> Problem:
+    """The problem of a value that is near to none, with what could stand there instead."""
+    if finding.keyword == "x-runs":
+        return found
+    owner, node, parent = spot
+    of_wrong_kind = finding.keyword in ("type", "x-type")
+    fitting = filling.converted(finding, known) if of_wrong_kind else []
+    if fitting:
+        return replace(found, fixes=tuple(_change_to(node, one) for one in fitting))
+    fixes = _way_back(finding, owner, node, parent, text)
+    likely = _instead(finding, owner, parent, tree, known) if of_wrong_kind and not fixes else []
+    suggestions = [_change_to(node, value) for value in likely[: filling.AT_MOST]]
+    if text and owner and isinstance(parent, Object) and not fixes and not suggestions:
+        suggestions.append(Fix(f"Remove {_quoted(owner.name)}", remove_member(text, parent, owner)))
+    return replace(found, fixes=fixes, suggestions=tuple(suggestions))
+
+
+def _instead(
+    finding: Finding, owner: Member | None, parent: Node | None, tree: Node, known: Language
+) -> list[Any]:
+    """What would be suggested for the key if it were not there."""
+    if finding.keyword == "x-type" and isinstance(parent, Object):
+        block = {name: value for name, value in to_data(parent).items() if name != "type"}
+        spec = finding.schema["x-discriminator"]
+        return list(filling.types(finding._replace(path=finding.path[:-1], value=block), spec, known))
+    if owner is None or not isinstance(parent, Object):
+        return []
+    holder = to_data(parent)
+    absent = Finding(finding.path[:-1], "required", {"properties": {owner.name: finding.schema}}, holder, owner.name)
+    return filling.missing(absent, tree, known)
+
+
+def _change_to(node: Node, value: Any) -> Fix:
+    return Fix(f"Change to {_in_short(value)}", replace_value(node, value))
 
 
 def _way_back(
     finding: Finding, owner: Member | None, node: Node, parent: Node | None, text: str | None
 ) -> tuple[Fix, ...]:
     """The repairs of a value that is near to none: the limit that it exceeds, or no value, which means the default."""
-    if finding.keyword == "x-runs":
-        return ()
     limit = finding.schema.get(finding.keyword) if finding.keyword in ("minimum", "maximum") else None
     fixes = [] if limit is None else [Fix(f"Change to {limit}", replace_value(node, limit))]
     if text and owner and isinstance(parent, Object) and "default" in finding.schema:

@@ -11,8 +11,9 @@ from typing import Any
 
 from olivine_pipeline import findings
 from olivine_pipeline.cli import DONE, REFUSED
-from olivine_pipeline.documents import BOM, is_yaml, read_config, write_whole
+from olivine_pipeline.documents import BOM, is_yaml, read_config
 from olivine_pipeline.errors import RunError
+from olivine_schemas.files import write_whole
 from olivine_schemas.problems import Edit, Fix, Problem, apply_edits
 
 ROUNDS = 20

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from olivine_pipeline.cli import DONE, REFUSED
-from olivine_pipeline.documents import BOM, is_yaml, read_config, write_whole
+from olivine_pipeline.documents import BOM, is_yaml, read_config
 from olivine_pipeline.errors import RunError
+from olivine_schemas.files import write_whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from ..documents import write_whole
+from olivine_schemas.files import write_whole
+
 from .columns import COLUMNS, duration, stage_title
 from .findings import findings
 from .record import RunReport, base_model, short_name, to_data

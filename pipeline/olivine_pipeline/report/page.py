@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..documents import write_whole
+from olivine_schemas.files import write_whole
+
 from .columns import BY_NAME, COLUMNS, Column, duration, stage_title
 from .findings import findings
 from .loss_chart import loss_chart

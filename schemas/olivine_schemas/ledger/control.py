@@ -1,0 +1,113 @@
+"""What a run really is doing, and how to stop it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import psutil
+from filelock import Timeout
+
+from olivine_schemas.runs import ACTIVE, RunRecord, RunState
+
+from .folder import RunFolder
+from .process import is_alive, members
+
+START_SECONDS = 30.0
+"""A run that no process has taken up after this time never will be."""
+_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds from asking a run to stop to the next, firmer step; the last one leaves nothing alive."""
+
+    ask: float = 10.0
+    """A checkpoint is written meanwhile."""
+    insist: float = 2.0
+
+
+def settled(folder: RunFolder) -> RunRecord | None:
+    """The record with the state that is true: where the process is gone without a word, that is written down.
+
+    A run whose process ended after it was asked to stop is cancelled, any other is lost. What runs on another machine
+    is taken as it is written. None where there is no record.
+    """
+    record = folder.read()
+    if record is None or not _is_here(record):
+        return record
+    alive = is_alive(record.pid, record.process)
+    if record.state is RunState.CANCELLED and alive:
+        return replace(record, state=RunState.CANCELLING)
+    if record.state not in ACTIVE:
+        return record
+    if alive or _is_about_to_start(record):
+        asked = folder.cancel_mark.exists()
+        return replace(record, state=RunState.CANCELLING) if asked else record
+    if _left_alive(folder, record):
+        return record
+    with suppress(OSError, Timeout):
+        return folder.update(lambda current: _ended(current, folder) if current == record else current)
+    return _ended(record, folder)
+
+
+def cancel(folder: RunFolder, limits: Limits = Limits(), wait: Callable[[float], None] = time.sleep) -> RunState | None:
+    """Stop a run, whoever started it: ask, insist, then kill. Returns its state once nothing of it is alive.
+
+    A run that ended in the meantime, or before, keeps the state it ended in. Raises OSError where the folder cannot be
+    written, for the request has to outlive this process.
+    """
+    record = settled(folder)
+    if record is None or record.state not in ACTIVE:
+        return record.state if record else None
+    folder.cancel_mark.touch()
+    for seconds, step in ((limits.ask, _nothing), (limits.insist, _insist), (limits.insist, _kill)):
+        step(folder, record)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            record = settled(folder) or record
+            if record.state not in ACTIVE and not _left_alive(folder, record):
+                return record.state
+            wait(_STEP)
+    _kill(folder, record)
+    return (settled(folder) or record).state
+
+
+def _is_here(record: RunRecord) -> bool:
+    return record.host in ("", socket.gethostname())
+
+
+def _is_about_to_start(record: RunRecord) -> bool:
+    return record.pid is None and time.time() - record.created < START_SECONDS
+
+
+def _ended(record: RunRecord, folder: RunFolder) -> RunRecord:
+    state = RunState.CANCELLED if folder.cancel_mark.exists() else RunState.LOST
+    return replace(record, state=state, ended=time.time())
+
+
+def _left_alive(folder: RunFolder, record: RunRecord) -> list[psutil.Process]:
+    """The run's living processes other than this one."""
+    own = record.pid if is_alive(record.pid, record.process) else None
+    return list(members(folder.path, own))
+
+
+def _nothing(folder: RunFolder, record: RunRecord) -> None:
+    """The mark is the request; the run's process looks for it."""
+
+
+def _insist(folder: RunFolder, record: RunRecord) -> None:
+    """A stopped process must go on to hear it."""
+    for process in _left_alive(folder, record):
+        with suppress(psutil.Error):
+            process.resume()
+            process.terminate()
+
+
+def _kill(folder: RunFolder, record: RunRecord) -> None:
+    for process in _left_alive(folder, record):
+        with suppress(psutil.Error):
+            process.kill()
