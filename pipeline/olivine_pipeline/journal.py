@@ -17,9 +17,9 @@ from statistics import median
 from typing import Any, Protocol
 
 from olivine_schemas import runs
+from olivine_schemas.redact import redact
 
 from .errors import RunError
-from .redact import redact
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress lines of the event file."""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from olivine_pipeline.redact import HIDDEN, redact
+from olivine_schemas.redact import HIDDEN, redact
 
 PRIVATE = {"azureml_client", "subscription_id", "resource_group", "tenant_id"}
 """Keys that are left out."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from olivine_pipeline.redact import redact
+from olivine_schemas.redact import redact
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 hf_tokens = st.text(ALPHANUMERIC, min_size=34, max_size=37).map("hf_{}".format)
