@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "pipeline"))
 
-from runs import hashes, run_well  # noqa: E402
+from runs import hashes  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "phrase-tone"
 FORMS = ("olive-config.json", "olive-config.today.json")
@@ -38,7 +39,7 @@ def make(form: str, model: Path, folder: Path, steps: int | None) -> dict[str, s
         tune.get("config", tune)["training_args"]["max_steps"] = steps
     (folder / "olive-config.json").write_text(json.dumps(config, indent=4), encoding="utf-8")
     began = time.monotonic()
-    run_well(folder)
+    subprocess.run([sys.executable, "-m", "olivine_pipeline", "run", "--plain"], cwd=folder, check=True)
     print(f"{form}: {time.monotonic() - began:.1f} s", flush=True)
     return hashes(folder / "models", *COMPARED)
 

@@ -1,4 +1,4 @@
-"""Kill a run at random moments and run it again: it must finish with the very files of a run that was left alone.
+"""Kill a run at random moments of every pass and run it again: it must finish with the files of one left alone.
 
     python bench/kill_and_resume.py [--kills 20] [--qlora] [--seed 0]
 
@@ -10,8 +10,11 @@ pass was lost, or a process was left alive.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import itertools
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,6 +30,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "pipeline"))
 
 from tiny_model import PHRASES, build_tiny_model  # noqa: E402
+
+Event = dict[str, Any]
+PASSES = 3
 
 
 def write_config(folder: Path, adapter: str) -> Path:
@@ -90,14 +97,40 @@ def start(config: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
 
-def finish(config: Path) -> float:
-    """Run to the end; seconds that it took."""
-    began = time.monotonic()
+def finish(config: Path) -> list[Event]:
+    """Run to the end; the events of that run."""
     process = start(config)
     output, _ = process.communicate()
     if process.returncode:
         sys.exit(f"the run failed with exit code {process.returncode}:\n{output.decode()}")
-    return time.monotonic() - began
+    return events_of(config.parent)
+
+
+def events_of(folder: Path) -> list[Event]:
+    """The events written so far; a line that is cut short is left out."""
+    path = folder / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def stages(events: list[Event]) -> dict[str, float]:
+    """Seconds from the start of each stage of a run to the next: before the first pass, the passes, after the last."""
+    marks = {"start": events[0]["time"]}
+    marks |= {event["name"]: event["time"] for event in events if event["type"] == "pass-started"}
+    marks["end"] = max(event["time"] for event in events if event["type"] == "pass-finished")
+    times = [*marks.values(), events[-1]["time"]]
+    intervals = itertools.pairwise(times)
+    return {name: max(0.0, later - earlier) for name, (earlier, later) in zip(marks, intervals, strict=True)}
+
+
+def has_begun(stage: str, folder: Path) -> bool:
+    """Whether a run has come to a stage."""
+    events = events_of(folder)
+    if stage == "start":
+        return bool(events)
+    if stage == "end":
+        return sum(event["type"] == "pass-finished" for event in events) == PASSES
+    return stage in passes_told(folder, "pass-started")
 
 
 def results(folder: Path) -> dict[str, str]:
@@ -114,15 +147,9 @@ def clear(folder: Path) -> None:
     (folder / "events.jsonl").unlink(missing_ok=True)
 
 
-def finished_passes(folder: Path) -> set[str]:
-    """Passes that the events say are finished."""
-    events = []
-    for line in (folder / "events.jsonl").read_text().splitlines() if (folder / "events.jsonl").exists() else []:
-        try:
-            events.append(json.loads(line))
-        except ValueError:
-            continue
-    return {event["name"] for event in events if event["type"] in ("pass-finished", "pass-skipped")}
+def passes_told(folder: Path, *types: str) -> set[str]:
+    """Passes of which an event of one of the types tells."""
+    return {event["name"] for event in events_of(folder) if event["type"] in types}
 
 
 def alive(group: int) -> list[str]:
@@ -130,27 +157,24 @@ def alive(group: int) -> list[str]:
     found = []
     for process in psutil.process_iter(["pid", "status"]):
         try:
-            if (
-                psutil.POSIX
-                and __import__("os").getpgid(process.pid) == group
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(" ".join(process.cmdline()))
         except (psutil.Error, ProcessLookupError):
             continue
     return found
 
 
-def kill_once(config: Path, moment: float) -> tuple[set[str], list[str]]:
-    """Run, kill after `moment` seconds; the passes finished by then, and the processes left alive two seconds later."""
+def kill_once(config: Path, stage: str, seconds: float) -> tuple[set[str], list[str]]:
+    """Run, and kill `seconds` into a stage; the passes finished by then, and the processes alive two seconds later."""
     process = start(config)
-    try:
-        process.wait(moment)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    while process.poll() is None and not has_begun(stage, config.parent):
+        time.sleep(0.01)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    process.kill()
+    process.communicate()
     time.sleep(2)
-    return finished_passes(config.parent), alive(process.pid)
+    return passes_told(config.parent, "pass-finished"), alive(process.pid)
 
 
 def main() -> int:
@@ -163,30 +187,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         config = write_config(folder, "QLoRA" if args.qlora else "LoRA")
-        seconds = finish(config)
+        lengths = stages(finish(config))
         expected = results(folder)
-        print(f"left alone: {seconds:.1f} s, {len(expected)} files")
+        print("left alone:", ", ".join(f"{name} {seconds:.1f} s" for name, seconds in lengths.items()))
         faults = 0
-        for number in range(1, args.kills + 1):
+        for number, (stage, length) in zip(range(1, args.kills + 1), itertools.cycle(lengths.items()), strict=False):
             clear(folder)
-            moment = chance.uniform(0, seconds)
-            done, orphans = kill_once(config, moment)
+            moment = chance.uniform(0, length)
+            done, orphans = kill_once(config, stage, moment)
             (folder / "events.jsonl").unlink(missing_ok=True)
             finish(config)
-            skipped = {
-                event["name"]
-                for event in map(json.loads, (folder / "events.jsonl").read_text().splitlines())
-                if event["type"] == "pass-skipped"
-            }
+            lost = done - passes_told(folder, "pass-skipped")
             found = results(folder)
             different = [name for name in expected if found.get(name) != expected[name]]
-            lost = done - skipped
             faults += bool(different or lost or orphans)
             verdict = f"DIFFERENT: {different}" if different else "same files"
             print(
-                f"{number:3}. killed at {moment:5.1f} s, finished {sorted(done)}: {verdict}",
+                f"{number:3}. killed {moment:4.1f} s into {stage}, finished {sorted(done)}: {verdict}",
                 *orphans,
                 f"lost {lost}" if lost else "",
+                flush=True,
             )
     print(f"{args.kills} kills, {faults} faults")
     return 1 if faults else 0
