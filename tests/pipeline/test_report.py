@@ -6,12 +6,16 @@ import io
 import json
 import math
 import re
+import shutil
+import subprocess
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 import pytest
 import yaml
+from plotly.offline import get_plotlyjs
 from rich.console import Console
 
 from olivine_pipeline.evaluate import StageMetrics
@@ -27,7 +31,6 @@ from olivine_pipeline.report import (
 )
 from olivine_pipeline.report.columns import duration, size
 from olivine_pipeline.report.findings import findings
-from olivine_pipeline.report.loss_chart import loss_chart
 from olivine_pipeline.report.shareable import shareable
 
 FOLDER = Path("/home/ann/project")
@@ -40,7 +43,7 @@ REPORT = RunReport(
     ],
     config={
         "input_model": {"type": "HfModel", "model_path": "owner/base-model"},
-        "azureml_client": {"subscription_id": "1234"},
+        "azureml_client": {"subscription_id": "9d3f-private"},
         "data_configs": [{"name": "tones", "load_dataset_config": {"data_files": "/home/ann/project/data/train.json"}}],
         "passes": {"ft": {"type": "LoRA"}, "merge": [{"type": "MergeAdapterWeights"}]},
         "hf_token": TOKEN,
@@ -53,6 +56,33 @@ REPORT = RunReport(
     samples=[SampleAnswers("Tone of <this> & that:\n", "joy", {"base": "<script>alert(1)</script>", "tuned": "joy"})],
     versions={"olivine": "0.1.0", "torch": "2.13.0"},
 )
+
+
+class Page(HTMLParser):
+    """The script elements of a page: what they hold, by their type."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.scripts: list[tuple[str, str]] = []
+        self._type: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag == "script":
+            self._type = dict(attributes).get("type") or "code"
+
+    def handle_data(self, data: str) -> None:
+        if self._type:
+            self.scripts.append((self._type, data))
+            self._type = None
+
+    @property
+    def figures(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for kind, text in self.scripts if kind == "application/json"]
+
+
+def page_of(folder: Path, report: RunReport) -> Page:
+    return Page(write_report(folder, report, FOLDER).read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -87,8 +117,11 @@ def test_report_json_has_the_agreed_form(tmp_path: Path) -> None:
 
 
 def test_page_needs_no_other_file(page: str) -> None:
-    assert not re.findall(r"""(?:src|href)\s*=|@import|url\(|<link|<iframe|<script|https?://""", page)
-    assert len(page.encode()) < 200_000
+    assert page.count(get_plotlyjs()) == 1
+    rest = page.replace(get_plotlyjs(), "")
+    assert not re.findall(r"""(?:src|href)\s*=|@import|url\(|<link|<iframe|https?://""", rest)
+    assert "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:" in rest
+    assert len(rest.encode()) < 60_000
 
 
 def test_page_shows_stages_steps_and_answers(page: str) -> None:
@@ -122,21 +155,105 @@ def test_report_json_is_json_when_the_loss_ran_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 11, 40, 5000])
-def test_loss_chart_is_drawn_inside_its_frame(count: int) -> None:
-    losses = [LossPoint(step, 5 / step) for step in range(1, count + 1)]
-    svg = ElementTree.fromstring(loss_chart(losses, [LossPoint(count, 0.1)]))
-    _, _, width, height = map(float, svg.attrib["viewBox"].split())
-    for path in svg.iter("path"):
-        numbers = [float(number) for number in re.findall(r"[\d.-]+", path.attrib["d"])]
-        assert all(0 <= x <= width for x in numbers[::2])
-        assert all(0 <= y <= height for y in numbers[1::2])
-    told = [text.text for text in svg.iter("text")]
-    assert f"step {count} · loss {5 / count:.4g} · held-out 0.1" in told
-    assert len(told) < 400
+def test_loss_curve_has_every_step_that_can_be_seen(count: int, tmp_path: Path) -> None:
+    losses = [*(LossPoint(step, 5 / step) for step in range(count, 0, -1)), LossPoint(count + 1, math.nan)]
+    chart = page_of(tmp_path, replace(REPORT, stages=[], losses=losses, eval_losses=[LossPoint(count, 0.1)])).figures[0]
+    curves = {curve["name"]: curve for curve in chart["data"]}
+    assert set(curves) == {"training", "held-out"} | ({"smoothed"} if count >= 12 else set())
+    steps = curves["training"]["x"]
+    assert len(steps) == min(count, len(steps)) <= 2000
+    assert (steps, steps[-1]) == (sorted(steps), count)
+    assert curves["training"]["y"] == [5 / step for step in steps]
+    assert (curves["held-out"]["x"], curves["held-out"]["y"]) == ([count], [0.1])
+    assert chart["layout"]["hovermode"] == "x unified"
 
 
-def test_flat_loss_is_drawn() -> None:
-    assert "<path" in loss_chart([LossPoint(1, 0.0), LossPoint(2, 0.0)], [])
+def test_smoothed_loss_lies_on_a_straight_line_to_its_ends(tmp_path: Path) -> None:
+    losses = [LossPoint(step, 100 - step) for step in range(100)]
+    raw, smoothed = page_of(tmp_path, replace(REPORT, stages=[], losses=losses, eval_losses=[])).figures[0]["data"]
+    assert smoothed["y"] == pytest.approx(raw["y"])
+
+
+def test_bars_compare_the_stages_that_were_measured(tmp_path: Path) -> None:
+    accuracy, _, first_token, *_ = page_of(tmp_path, REPORT).figures
+    (bars,), (timed,) = accuracy["data"], first_token["data"]
+    assert (bars["y"], bars["x"]) == (["Base", "Fine-tuned", "ONNX"], [0.3125, 0.992, 0.57])
+    assert bars["text"] == ["31.2%", "<b>99.2%</b>", "57.0%"]
+    assert timed["y"] == ["Base", "Fine-tuned"]
+
+
+@pytest.mark.parametrize(
+    ("report", "charts"),
+    [
+        (REPORT, 6),
+        (replace(REPORT, stages=REPORT.stages[:1]), 1),
+        (replace(REPORT, losses=[LossPoint(1, 2.0), LossPoint(2, math.inf)]), 5),
+        (replace(REPORT, stages=REPORT.stages[:1], losses=[LossPoint(1, 2.0)]), 0),
+    ],
+    ids=["both", "one stage", "one finite loss", "neither"],
+)
+def test_a_chart_of_nothing_is_left_out_and_so_is_the_library(report: RunReport, charts: int, tmp_path: Path) -> None:
+    page = page_of(tmp_path, report)
+    assert len(page.figures) == charts
+    assert len(page.scripts) == (charts + 2 if charts else 0)
+
+
+def test_names_cannot_break_out_of_their_script_or_label(tmp_path: Path) -> None:
+    name = "</script><b>&"
+    stages = [*REPORT.stages, Stage(name, REPORT.stages[0].metrics)]
+    report = replace(REPORT, stages=stages, config={"input_model": {"type": "HfModel", "model_path": name}})
+    text = write_report(tmp_path, report, FOLDER).read_text(encoding="utf-8")
+    assert name not in text
+    assert text.count("</script>") == text.count("<script") == 8
+    assert Page(text).figures[0]["data"][0]["y"][-1] == "&lt;/script&gt;&lt;b&gt;&amp;"
+    assert "<h1>script&gt;&lt;b&gt;&amp;</h1>" in text
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
+def test_a_browser_draws_the_charts_in_the_colours_of_its_scheme(scheme: str, tmp_path: Path) -> None:
+    page = write_report(tmp_path, REPORT, FOLDER)
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    settings = [f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=5000"]
+    command = [str(CHROMIUM), *options, *settings, "--enable-logging=stderr", "--dump-dom", page.as_uri()]
+    shown = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
+    drawn = shown.stdout.replace(get_plotlyjs(), "")
+    assert "CONSOLE" not in shown.stderr
+    assert drawn.count('<g class="point">') == 13  # bars
+    assert drawn.count('<path class="point"') == 2  # marks of the held-out loss
+    assert ("rgb(166, 197, 92)" if scheme == "0" else "rgb(107, 142, 35)") in drawn
+
+
+ALL_CACHED = replace(REPORT, passes=[replace(entry, cached=True, seconds=0.0) for entry in REPORT.passes])
+
+
+@pytest.mark.parametrize(
+    ("again", "kept"),
+    [
+        (replace(ALL_CACHED, seconds=0.4, started="2026-06-01T00:00:00Z"), True),
+        (REPORT, False),
+        (replace(ALL_CACHED, stages=REPORT.stages[:2]), False),
+        (replace(ALL_CACHED, versions={"olivine": "0.2.0"}), False),
+    ],
+    ids=["nothing made", "made again", "less measured", "newer version"],
+)
+def test_a_run_that_made_nothing_leaves_the_page(again: RunReport, kept: bool, tmp_path: Path) -> None:
+    page = write_report(tmp_path, REPORT, FOLDER)
+    page.write_text("as it was", encoding="utf-8")
+    write_report(tmp_path, again, FOLDER)
+    assert (page.read_text(encoding="utf-8") == "as it was") == kept
+    told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (told["seconds"], len(told["stages"])) == (again.seconds, len(again.stages))
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"passes": [1]}'])
+def test_a_page_beside_a_strange_record_is_written_anew(damage: str, tmp_path: Path) -> None:
+    write_report(tmp_path, REPORT, FOLDER).write_text("as it was", encoding="utf-8")
+    (tmp_path / "report.json").write_text(damage, encoding="utf-8")
+    assert "Olivine report" in write_report(tmp_path, ALL_CACHED, FOLDER).read_text(encoding="utf-8")
 
 
 def test_table_shows_a_dash_where_nothing_was_measured() -> None:
@@ -224,7 +341,7 @@ def test_nothing_private_leaves_the_machine(tmp_path: Path) -> None:
     write_model_card(tmp_path, REPORT, FOLDER)
     for file in tmp_path.iterdir():
         text = file.read_text(encoding="utf-8")
-        assert not [secret for secret in (TOKEN, "1234", "/home/ann") if secret in text], file.name
+        assert not [secret for secret in (TOKEN, "9d3f-private", "/home/ann") if secret in text], file.name
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from typing import Any
 
 from olivine_schemas.files import write_whole
 
-from .columns import BY_NAME, COLUMNS, Column, duration, stage_title
+from .charts import loss_chart, stage_charts
+from .columns import BY_NAME, COLUMNS, duration, stage_title
 from .findings import findings
-from .loss_chart import loss_chart
 from .record import RunReport, Stage, short_name, to_data
 
 HERE = Path(__file__).parent
@@ -29,18 +29,38 @@ class Tile:
 
 
 def write_report(folder: Path, report: RunReport, config_folder: Path) -> Path:
-    """Write report.json and report.html into `folder`; returns the path of the page, which needs no other file."""
+    """Write report.json and report.html into `folder`; returns the path of the page, which needs no other file.
+
+    A run that made nothing leaves the page of the run that did: it tells the same, and when and how long.
+    """
     data = to_data(report, config_folder)
-    write_whole(folder / "report.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-    page = folder / "report.html"
-    write_whole(page, _page(report, data))
+    record, page = folder / "report.json", folder / "report.html"
+    if not (page.exists() and all(entry.cached for entry in report.passes) and _same_results(record, data)):
+        write_whole(page, _page(report, data))
+    write_whole(record, json.dumps(data, indent=2, ensure_ascii=False) + "\n")  # last: it vouches for the page
     return page
+
+
+def _same_results(record: Path, data: dict[str, Any]) -> bool:
+    try:
+        before = json.loads(record.read_text(encoding="utf-8"))
+        return _results(before) == _results(data)
+    except (OSError, ValueError, TypeError, KeyError):  # no report, or none that Olivine wrote
+        return False
+
+
+def _results(data: dict[str, Any]) -> dict[str, Any]:
+    """What a report tells, apart from when the run was and how long it took."""
+    passes = [(entry["name"], entry["type"], entry["artifact"]) for entry in data["passes"]]
+    return {key: value for key, value in data.items() if key not in ("started", "seconds")} | {"passes": passes}
 
 
 def _page(report: RunReport, data: dict[str, Any]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
 
+    loss, bars = loss_chart(report.losses, report.eval_losses), stage_charts(report.stages)
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -53,8 +73,9 @@ def _page(report: RunReport, data: dict[str, Any]) -> str:
         findings=findings(report),
         columns=COLUMNS,
         best={column.name: column.best(report.stages) for column in COLUMNS},
-        bars=[(column, bars) for column in COLUMNS if len(bars := _bars(column, report.stages)) > 1],
-        loss=Markup(loss_chart(report.losses, report.eval_losses)),  # numbers only: nothing to escape
+        bars=[(column, Markup(figure)) for column, figure in bars],
+        loss=Markup(loss),
+        library=Markup(get_plotlyjs()) if loss or bars else "",
         stage_title=stage_title,
         duration=duration,
         config=json.dumps(data["config"], indent=2, ensure_ascii=False),
@@ -71,10 +92,3 @@ def _tiles(stages: Sequence[Stage]) -> list[Tile]:
             before = f"{stage_title(measured[0].name)}: {column.text(measured[0])}" if len(measured) > 1 else ""
             tiles.append(Tile(column.title, column.text(measured[-1]), before))
     return tiles
-
-
-def _bars(column: Column, stages: Sequence[Stage]) -> list[tuple[Stage, float]]:
-    """The measured stages with the length of their bars in percent."""
-    values = [(stage, value) for stage in stages if (value := column.value(stage)) is not None]
-    longest = 1.0 if column.name == "accuracy" else max((value for _, value in values), default=0.0) or 1.0
-    return [(stage, round(100 * value / longest, 1)) for stage, value in values]
