@@ -25,6 +25,7 @@ from olivine_pipeline.report import (
     RunReport,
     SampleAnswers,
     Stage,
+    answer_table,
     stage_table,
     write_model_card,
     write_report,
@@ -370,3 +371,12 @@ def test_sizes(value: int, text: str) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(2.14, "2.1 s"), (59.97, "1 min 0 s"), (7500, "2 h 5 min")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_answers_stand_beside_their_prompt() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(answer_table(REPORT))
+    text = console.export_text()
+    sample = REPORT.samples[0]
+    assert "Base answers" in text and "ONNX answers" in text
+    assert sample.prompt.split()[-1] in text and sample.answers["base"] in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .model_card import write_model_card
 from .page import write_report
 from .record import LossPoint, PassRecord, RunReport, SampleAnswers, Stage
-from .table import stage_table
+from .table import answer_table, stage_table
 
 __all__ = [
     "LossPoint",
@@ -13,6 +13,7 @@ __all__ = [
     "RunReport",
     "SampleAnswers",
     "Stage",
+    "answer_table",
     "stage_table",
     "write_model_card",
     "write_report",
