@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 
-from .connection import Connection
-from .lsp import Server
+GARBAGE = 100_000
+"""Objects that may wait for the garbage collector: more than an edit makes, and hardly any is garbage it must find."""
 
 
 def main(arguments: list[str]) -> int:
@@ -14,9 +15,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="olivine_server", description=(__doc__ or "").split(": ")[1])
     parser.add_argument("--stdio", action="store_true", help="what it does anyway; editors pass it")
     parser.add_argument("--tcp", type=address, metavar="HOST:PORT", help="wait there for one client")
+    given = parser.parse_args(arguments)
+    gc.set_threshold(GARBAGE // 10)  # the imports make more objects than they throw away
+    from .connection import Connection
+    from .lsp import Server
+
     connection = Connection()
     server = Server(connection)
-    return connection.serve(server.handlers, server.idle, parser.parse_args(arguments).tcp)
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
+    return connection.serve(server.handlers, server.idle, given.tcp)
 
 
 def address(text: str) -> tuple[str, int]:

@@ -2,21 +2,25 @@
 
 pygls reads, writes, frames, and pairs requests with answers. Its typed layer is left out: the shapes are made by
 `shapes.py`, and the text of a document is kept by `workspace.py`, because pygls also splits lines where the protocol
-does not. What is added here is that every request is answered once, in order, and that handlers run in a thread of
-their own: messages are read meanwhile, so that a request cancelled in time is never begun.
+does not. Of its two loops the blocking one is used: a message then wakes one thread and its answer another, where the
+asynchronous one would wake five. What is added here is that every request is answered once, in order, and that handlers
+run in a thread of their own: messages are read meanwhile, so that a request cancelled in time is never begun.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import logging
+import socket
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from enum import Enum
 from functools import partial
-from typing import Any
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any, BinaryIO
 
 import attrs
 from cattrs import Converter
@@ -28,6 +32,7 @@ from pygls.exceptions import (
     JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
+from pygls.io_ import StdoutWriter, run
 from pygls.protocol import (
     JsonRPCNotification,
     JsonRPCProtocol,
@@ -39,7 +44,7 @@ from pygls.server import JsonRPCServer
 Handler = Callable[[Any], Any]
 
 PAUSE = 0.005
-"""Seconds after a message until the work that can wait is done."""
+"""Seconds without a message until the work that can wait is done."""
 
 _ERROR = 1
 _VERSION = JsonRPCProtocol.VERSION
@@ -53,13 +58,16 @@ class Connection(JsonRPCServer):
     """Serves one client. `notify` and `request` are for handlers, whatever thread they run in."""
 
     def __init__(self) -> None:
-        super().__init__(_PlainProtocol, _plain_converter, max_workers=1)
-        self._worker = ThreadPoolExecutor(1)
+        super().__init__(_PlainProtocol, _plain_converter)
         self._state = _State.NEW
-        self._idle: Handler = lambda _: None
-        self._pause: asyncio.TimerHandle | None = None
+        self._worker = _Worker()
         self._logged: set[str] = set()
         logging.getLogger("pygls").setLevel(logging.CRITICAL)  # failures are logged here, for the person and once
+
+    @property
+    def thread_pool(self) -> _Worker:  # type: ignore[override]
+        """What runs the handlers."""
+        return self._worker
 
     def serve(
         self, handlers: Mapping[str, Handler], idle: Callable[[], None], address: tuple[str, int] | None = None
@@ -68,23 +76,34 @@ class Connection(JsonRPCServer):
 
         The client is at the standard streams, or comes to the TCP `address`. `idle` runs in a pause of the messages.
         """
-        self._idle = lambda _: idle()
-        self.feature("exit")(lambda params: self.shutdown())
         for method, handler in {**handlers, "shutdown": self._on_shutdown}.items():
-            self.feature(method)(self._queued(method, handler))
+            self.feature(method)(self.thread()(partial(self._call, method, handler)))
         if address:
-            logging.basicConfig(format="%(message)s")
-            logging.getLogger("pygls.server").setLevel(logging.INFO)  # it tells where it listens
-            self.start_tcp(*address)
-        else:
-            stdout, sys.stdout = sys.stdout, sys.stderr  # what anything prints must not get into the protocol
-            self.start_io(sys.stdin.buffer, stdout.buffer)
-        self._worker.shutdown(wait=False, cancel_futures=True)
-        return 0 if self._state is _State.SHUTDOWN else 1
+            with socket.create_server(address) as listener:
+                print("Serving on {}:{}".format(*listener.getsockname()), file=sys.stderr, flush=True)
+                client, _ = listener.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with client, client.makefile("rb") as reader, client.makefile("wb") as writer:
+                return self._run(reader, writer, idle)
+        stdout, sys.stdout = sys.stdout, sys.stderr  # what anything prints must not get into the protocol
+        return self._run(sys.stdin.buffer, stdout.buffer, idle)
+
+    def _run(self, reader: BinaryIO, writer: BinaryIO, idle: Callable[[], None]) -> int:
+        """Read messages until there are no more; the exit code."""
+        left = Event()
+        self.feature("exit")(lambda params: left.set())
+        self.protocol.set_writer(StdoutWriter(writer))
+        self._worker.start(partial(self._call, "idle", lambda _: idle(), None))
+        with contextlib.suppress(KeyboardInterrupt, OSError):
+            run(left, reader, self.protocol, error_handler=self.report_server_error)
+        code = 0 if self._state is _State.SHUTDOWN else 1
+        self._state = _State.SHUTDOWN  # what waits is refused
+        self._worker.stop()
+        return code
 
     def notify(self, method: str, params: Any) -> None:
         """Tell the client something."""
-        self._loop.call_soon_threadsafe(self.protocol.notify, method, params)
+        self.protocol.notify(method, params)
 
     def request(self, method: str, params: Any, then: Handler = lambda result: None) -> None:
         """Ask the client something; `then` gets the result, and is not called if the client answers an error."""
@@ -93,24 +112,7 @@ class Connection(JsonRPCServer):
             if not future.cancelled() and future.exception() is None:
                 self._worker.submit(self._call, f"answer to {method}", then, future.result())
 
-        def send() -> None:
-            self.protocol.send_request(method, params).add_done_callback(answered)
-
-        self._loop.call_soon_threadsafe(send)
-
-    # Handlers
-
-    def _queued(self, method: str, handler: Handler) -> Callable[[Any], Coroutine[Any, Any, Any]]:
-        """The handler as pygls calls it: it waits its turn, and until then it can be cancelled."""
-
-        async def queued(params: Any) -> Any:
-            self._loop = asyncio.get_running_loop()
-            try:
-                return await self._loop.run_in_executor(self._worker, self._call, method, handler, params)
-            finally:
-                self._pause = self._pause or self._loop.call_later(PAUSE, self._on_pause)
-
-        return queued
+        self.protocol.send_request(method, params).add_done_callback(answered)
 
     def _call(self, method: str, handler: Handler, params: Any) -> Any:
         """Run a handler. The guard: one that fails must not take the others with it."""
@@ -127,10 +129,6 @@ class Connection(JsonRPCServer):
             self._log(method)
             raise JsonRpcInternalError(f"{method} failed: {type(error).__name__}: {error}") from error
 
-    def _on_pause(self) -> None:
-        self._pause = None
-        self._worker.submit(self._call, "idle", self._idle, None)
-
     def _log(self, what: str) -> None:
         """Tell of the exception being handled, the first time it happens."""
         report = traceback.format_exc()
@@ -139,22 +137,61 @@ class Connection(JsonRPCServer):
             print(report, file=sys.stderr)
             self.notify("window/logMessage", {"type": _ERROR, "message": f"{what} failed.\n{report}"})
 
-    # Life
-
     def _on_shutdown(self, params: Any) -> None:
         self._state = _State.SHUTDOWN
-
-    def shutdown(self) -> None:
-        """Stop serving. pygls would leave a socket open, and from Python 3.12 on wait for it."""
-        super().shutdown()  # type: ignore[no-untyped-call]
-        if self.protocol.writer is not None:
-            self.protocol.writer.close()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Answer what is no message; all else is answered and logged where it fails."""
         if source is JsonRpcException:
             answer = error if isinstance(error, JsonRpcException) else JsonRpcParseError("The message is no JSON")
             self.protocol._send_data(ResponseErrorMessage(error=answer.to_response_error()))
+
+
+class _Worker:
+    """The thread that handlers run in, one at a time."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+
+    def submit(self, call: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Let a call wait its turn; until then its future can be cancelled."""
+        future: Future[Any] = Future()
+        self._calls.put((future, partial(call, *args)))
+        return future
+
+    def start(self, idle: Callable[[], Any]) -> None:
+        """Run what comes, and `idle` once whenever nothing has come for a while."""
+        self._thread = Thread(target=self._work, args=(idle,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the calls that wait."""
+        self._calls.put(None)
+        self._thread.join()
+
+    def _work(self, idle: Callable[[], Any]) -> None:
+        rested = True
+        while True:
+            try:
+                waiting = self._calls.get(timeout=None if rested else PAUSE)
+                rested = False
+            except Empty:
+                waiting = Future(), idle
+                rested = True
+            if waiting is None:
+                return
+            _settle(*waiting)
+
+
+def _settle(future: Future[Any], call: Callable[[], Any]) -> None:
+    """Give a future its result, unless it was cancelled."""
+    if future.set_running_or_notify_cancel():
+        try:
+            result = call()
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
 
 
 class _PlainProtocol(JsonRPCProtocol):
@@ -168,8 +205,8 @@ class _PlainProtocol(JsonRPCProtocol):
         """Handle a message of any shape; JsonRpcInvalidRequest where it is none."""
         if not isinstance(message, dict) or not isinstance(message.get("id", 0), str | int):
             raise JsonRpcInvalidRequest("This is no message")
-        if "method" not in message:
-            self._result_types.pop(message.get("id", 0), None)  # as the method above does in pygls
+        if "method" not in message and self._result_types.pop(message.get("id", 0), self) is self:
+            return  # nothing was asked by this id, though a request that waits may have it
         super().handle_message(_enveloped(message))
 
 
