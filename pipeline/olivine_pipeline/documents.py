@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from olivine_schemas.problems import Severity
+
 from .errors import RunError
 
 BOM = "\ufeff"
@@ -37,3 +39,12 @@ def _unreadable(message: str) -> RunError:
 def is_yaml(path: Path) -> bool:
     """Whether a config is YAML, by its name."""
     return path.suffix.lower() in (".yaml", ".yml")
+
+
+def is_well_formed(text: str, *, yaml: bool) -> bool:
+    """Whether a config's text has no syntax error."""
+    if yaml:
+        from olivine_schemas.yaml_tree import parse_yaml as parse
+    else:
+        from olivine_schemas.parser import parse
+    return not any(problem.severity is Severity.ERROR for problem in parse(text).problems)

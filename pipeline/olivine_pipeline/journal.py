@@ -50,6 +50,11 @@ class Journal:
         self.ended = False
         """Whether the end of the run has been told."""
 
+    def add(self, sink: Sink) -> None:
+        """Pass the events from now on to this sink too."""
+        with self._lock:
+            self._sinks.append(sink)
+
     def emit(self, event: runs.Event) -> None:
         """Pass an event to every sink. A run outlives a sink that fails; the next event is tried again."""
         event = without_secrets(event)
@@ -162,7 +167,7 @@ class EventFile:
     """Appends events to a file, or to standard output for "-": one JSON line, one write each."""
 
     def __init__(self, target: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._descriptor = _take_standard_output() if target == "-" else _open_for_append(Path(target))
+        self._descriptor = _take_standard_output() if target == "-" else open_for_append(Path(target))
         self._torn = target != "-" and _ends_torn(Path(target))
         self._clock = clock
         self._written = -math.inf
@@ -204,7 +209,8 @@ class EventFile:
         self._torn = os.write(self._descriptor, line) < len(line)
 
 
-def _open_for_append(path: Path) -> int:
+def open_for_append(path: Path) -> int:
+    """A descriptor that appends to a file, which is made where it is missing. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
 

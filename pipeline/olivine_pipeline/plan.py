@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
+import time
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -96,18 +98,35 @@ class Plan:
     passes: list[PlannedPass]
     store: Store
     site: Site
+    begun: float
+    """When the run began: what is to be made again is taken from the cache if it was made later (seconds, UTC)."""
 
     @property
     def workflow(self) -> Workflow:
         return self.config.workflow
 
 
-def load_config(path: Path) -> Config:
-    """Check a config file; `ConfigRefused` where it has errors, `RunError` where it cannot be read."""
-    text = documents.read_config(path).removeprefix(documents.BOM)
+@dataclass(frozen=True)
+class Wishes:
+    """What a person asks of a run beside its config: see `RunArguments`; `begun` is as in `Plan`."""
+
+    up_to: str | None = None
+    fresh: bool = False
+    force: bool = False
+    begun: float = math.inf
+
+
+def load_config(path: Path, text: str | None = None, *, force: bool = False) -> Config:
+    """Check a config file, or the `text` that counts as its content.
+
+    `ConfigRefused` where it has errors, with `force` only where they keep it from being understood; `RunError` where it
+    cannot be read.
+    """
+    text = (documents.read_config(path) if text is None else text).removeprefix(documents.BOM)
     path = path.absolute()
-    checked = check(text, DiskFacts(path.parent), yaml=documents.is_yaml(path), extra_passes=_extra_passes())
-    if checked.errors or checked.workflow is None:
+    yaml = documents.is_yaml(path)
+    checked = check(text, DiskFacts(path.parent), yaml=yaml, extra_passes=_extra_passes())
+    if checked.workflow is None or (checked.errors and not (force and documents.is_well_formed(text, yaml=yaml))):
         raise ConfigRefused(str(path), text, checked.problems)
     try:
         return Config(path, checked, Workflow.model_validate(to_data(checked.workflow)))
@@ -115,10 +134,21 @@ def load_config(path: Path) -> Config:
         _refuse_invalid(Config(path, checked, Workflow.model_construct()), error, ())
 
 
-def plan(path: Path, *, up_to: str | None = None, force: bool = False) -> Plan:
-    """Plan the config at `path`, up to and with the pass `up_to`; `force` takes no result from the cache."""
-    config = load_config(path)
-    workflow = config.workflow
+def plan(path: Path, text: str | None = None, wishes: Wishes | None = None) -> Plan:
+    """Plan the config at `path`, whose content is `text` where that is given, as it is wished for."""
+    wishes = wishes or Wishes()
+    wishes = replace(wishes, begun=min(wishes.begun, time.time()))
+    config = load_config(path, text, force=wishes.force)
+    try:
+        return _plan(config, wishes)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        if config.checked.errors:  # forced, and this is what they come to
+            raise ConfigRefused(str(config.path), config.checked.text, config.checked.problems) from error
+        raise
+
+
+def _plan(config: Config, wishes: Wishes) -> Plan:
+    workflow, up_to = config.workflow, wishes.up_to
     for setting in ("search_strategy", "pass_flows"):
         if getattr(workflow.engine, setting):
             config.refuse("search-not-supported", _SEARCH, "engine", setting)
@@ -131,14 +161,15 @@ def plan(path: Path, *, up_to: str | None = None, force: bool = False) -> Plan:
     passes = []
     for name, entries in workflow.passes.items():
         planned = _plan_pass(config, name, entries, engine_site, model, store)
-        if force or workflow.engine.clean_cache or entries[0].clean_run_cache:
+        again = wishes.fresh or workflow.engine.clean_cache or entries[0].clean_run_cache
+        if again and planned.entry and planned.entry.made < wishes.begun:
             planned = replace(planned, entry=None)
         passes.append(planned)
         model = planned.result
         if name == up_to:
             break
     store.digests.save()
-    return Plan(config, first, passes, store, engine_site)
+    return Plan(config, first, passes, store, engine_site, wishes.begun)
 
 
 _SEARCH = "Olivine runs the passes as written and does not search among alternatives."

@@ -59,8 +59,9 @@ def train(job: Job, quantization: dict[str, Any] | None) -> dict[str, Any]:
         callbacks=_early_stopping(parameters, rows.evaluation is not None),
     )
     trainer.remove_callback(PrinterCallback)
-    _fit(trainer, losses, parameters.training_args.model_extra or {})
-    _save_adapter(trainer.accelerator.unwrap_model(trainer.model), job)
+    with job.cancel.saving():
+        _fit(trainer, losses, parameters.training_args.model_extra or {})
+        _save_adapter(trainer.accelerator.unwrap_model(trainer.model), job)
     record = {"steps": trainer.state.global_step, "rows": len(rows.train), "loss": losses.last}
     (job.out / TRAINING_RECORD).write_text(json.dumps({**record, **losses.curves(trainer.state.log_history)}, indent=1))
     return record

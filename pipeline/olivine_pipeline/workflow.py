@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,7 +22,7 @@ from .child import dismiss_forked, fork_ahead
 from .errors import RunError
 from .journal import Journal
 from .passes.base import TRAINING_RECORD, Job
-from .plan import Plan, PlannedPass, installed_versions, plan
+from .plan import Plan, PlannedPass, Wishes, installed_versions, plan
 from .publish import foreign, publish
 from .report import LossPoint, PassRecord, RunReport, SampleAnswers
 from .stages import Measured, Measurements, Stage, stages_of
@@ -39,12 +39,20 @@ class Finished:
     cached: bool
 
 
-def run(config: Path, journal: Journal, *, cancel: Cancel, up_to: str | None = None, force: bool = False) -> RunReport:
-    """Do what a config says. Raises `ConfigRefused`, `RunError` and `Cancelled`; finished passes stay."""
-    started = time.time()
-    planned = plan(config, up_to=up_to, force=force)
+def prepare(config: Path, text: str | None = None, wishes: Wishes | None = None) -> Plan:
+    """Plan a config, and refuse what a run of it would spoil. Raises `ConfigRefused` and `RunError`."""
+    planned = plan(config, text, wishes)
     _refuse_foreign_folders(planned)
-    if planned.workflow.engine.clean_cache:
+    return planned
+
+
+def run(planned: Plan, journal: Journal, *, cancel: Cancel, resumed: bool = False) -> RunReport:
+    """Do what is planned. Raises `RunError` and `Cancelled`; finished passes stay.
+
+    What a run that is `resumed` left unfinished is continued, whatever the config says of cleaning.
+    """
+    started = time.time()
+    if planned.workflow.engine.clean_cache and not resumed:
         for step in planned.passes:
             planned.store.discard(step.key)
     infos = [PassInfo(step.name, step.type.name) for step in planned.passes]
@@ -52,7 +60,7 @@ def run(config: Path, journal: Journal, *, cancel: Cancel, up_to: str | None = N
     _tell_findings(planned, journal)
     try:
         _load_libraries(planned, journal)
-        finished, measured = _run_passes(planned, started, journal, cancel)
+        finished, measured = _run_passes(planned, resumed, journal, cancel)
     finally:
         dismiss_forked()
     result = _report(planned, finished, measured, started)
@@ -63,7 +71,7 @@ def run(config: Path, journal: Journal, *, cancel: Cancel, up_to: str | None = N
 
 
 def _run_passes(
-    planned: Plan, started: float, journal: Journal, cancel: Cancel
+    planned: Plan, resumed: bool, journal: Journal, cancel: Cancel
 ) -> tuple[list[Finished], dict[str, Measured]]:
     """Every pass in turn, and the measurements of each stage as soon as its model is there, by the stage's name."""
     measurements = Measurements(planned, journal, cancel)
@@ -71,7 +79,7 @@ def _run_passes(
     measured: dict[str, Measured] = {}
     finished: list[Finished] = []
     for index, step in enumerate(planned.passes, 1):
-        finished.append(_run_pass(planned, step, index, started, journal, cancel))
+        finished.append(_run_pass(planned, step, index, resumed, journal, cancel))
         made = {planned.model.key, *(f.planned.key for f in finished)}
         for stage in stages:
             if stage.model.key in made and stage.name not in measured:
@@ -132,7 +140,7 @@ def _result_name(step: PlannedPass) -> str:
 def _tell_findings(planned: Plan, journal: Journal) -> None:
     """What the checks found and the run goes on in spite of."""
     for problem in planned.config.checked.problems:
-        if problem.severity.value == "warning":
+        if problem.severity.value in ("warning", "error"):  # errors where the person forced the run
             journal.warn(problem.code, problem.message, planned.config.location_at(problem.span.start))
     for step in planned.passes:
         for note in step.settled.notes:
@@ -140,7 +148,7 @@ def _tell_findings(planned: Plan, journal: Journal) -> None:
 
 
 def _run_pass(
-    planned: Plan, step: PlannedPass, index: int, run_started: float, journal: Journal, cancel: Cancel
+    planned: Plan, step: PlannedPass, index: int, resumed: bool, journal: Journal, cancel: Cancel
 ) -> Finished:
     """One pass, or its result from the cache: also from another run that makes it at this moment."""
     of = len(planned.passes)
@@ -156,20 +164,20 @@ def _run_pass(
         journal.progress("waiting for another run that makes the same", 0, 0, "run")
 
     with planned.store.lock(step.key, wait):
-        entry = _made_meanwhile(planned, step, run_started) or _make(planned, step, journal, cancel)
+        entry = _made_meanwhile(planned, step) or _make(planned, step, resumed, journal, cancel)
     seconds = time.monotonic() - started
     journal.pass_finished(step.name, step.type.name, index, of, seconds, step.key)
     return Finished(step, entry, seconds, False)
 
 
-def _made_meanwhile(planned: Plan, step: PlannedPass, run_started: float) -> Entry | None:
-    """What another run made of the same since this one was planned; older results are not taken where `force` is on."""
+def _made_meanwhile(planned: Plan, step: PlannedPass) -> Entry | None:
+    """What another run made of the same since this one began; older results are not taken where all is to be fresh."""
     entry = planned.store.get(step.key)
-    return entry if entry and entry.made > run_started else None
+    return entry if entry and entry.made > planned.begun else None
 
 
-def _make(planned: Plan, step: PlannedPass, journal: Journal, cancel: Cancel) -> Entry:
-    if planned.config.workflow.passes[step.name][0].clean_run_cache:
+def _make(planned: Plan, step: PlannedPass, resumed: bool, journal: Journal, cancel: Cancel) -> Entry:
+    if planned.config.workflow.passes[step.name][0].clean_run_cache and not resumed:
         planned.store.discard(step.key)
     record: dict[str, Any] = {"pass": step.type.name, "name": step.name, "model": step.model.key}
 
@@ -177,9 +185,11 @@ def _make(planned: Plan, step: PlannedPass, journal: Journal, cancel: Cancel) ->
         work = planned.store.work_folder(step.key)
         job = Job(step.settled.parameters, step.model, planned.workflow, step.site, folder, work, journal, cancel)
         record["result"] = step.type.run(job)
+        finishing.enter_context(cancel.saving())
 
     try:
-        return planned.store.commit(step.key, record, fill)
+        with ExitStack() as finishing:
+            return planned.store.commit(step.key, record, fill)
     except RunError as error:
         if error.location is None:
             error.location = planned.config.location(*step.place, "type")

@@ -100,7 +100,7 @@ def test_changed_held_out_data_measures_again_and_trains_nothing(workspace: Path
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings"), [(["--force"], {}), ([], {"clean_cache": True})], ids=["--force", "clean_cache"]
+    ("arguments", "settings"), [(["--fresh"], {}), ([], {"clean_cache": True})], ids=["--fresh", "clean_cache"]
 )
 def test_asked_to_it_makes_the_same_again(arguments: list[str], settings: dict[str, Any], workspace: Path) -> None:
     before = hashes(workspace / "models", "adapter_model.safetensors")

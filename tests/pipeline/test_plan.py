@@ -13,7 +13,7 @@ import pytest
 from runs import old_config, todays_config, write_config, write_workspace
 
 from olivine_pipeline.errors import RunError
-from olivine_pipeline.plan import Plan, plan
+from olivine_pipeline.plan import Plan, Wishes, plan
 
 SCRIPT = "def phrase_and_tone(row):\n    return row['phrase'] + row['tone']\n"
 
@@ -39,7 +39,10 @@ def write(path: Path, text: str) -> None:
 
 
 def cached(folder: Path, **options: Any) -> dict[str, bool]:
-    return {step.name: step.entry is not None for step in plan(folder / "olive-config.json", **options).passes}
+    return {
+        step.name: step.entry is not None
+        for step in plan(folder / "olive-config.json", wishes=Wishes(**options)).passes
+    }
 
 
 ALL = {"tune": True, "merge": True, "build": True}
@@ -180,8 +183,8 @@ def test_a_damaged_result_counts_as_absent_and_the_others_stay(lose: Callable[[P
     assert cached(workspace) == {"tune": True, "merge": False, "build": True}
 
 
-def test_forced_and_clean_runs_take_nothing_from_the_cache(workspace: Path) -> None:
-    assert cached(workspace, force=True) == NONE
+def test_fresh_and_clean_runs_take_nothing_from_the_cache(workspace: Path) -> None:
+    assert cached(workspace, fresh=True) == NONE
     config_with(lambda config: config.update(clean_cache=True))(workspace)
     assert cached(workspace) == NONE
 

@@ -39,7 +39,9 @@ def alone(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: py
     if request.param:
         run_well(folder)
         return folder
-    first, second = Running(folder, events="first.jsonl"), Running(folder, events="second.jsonl")
+    at_once = {"OLIVINE_AT_ONCE": "2"}
+    first = Running(folder, events="first.jsonl", **at_once)
+    second = Running(folder, events="second.jsonl", **at_once)
     ended = [first.end(), second.end()]
     assert [run.exit_code for run in ended] == [0, 0], ended
     return folder
@@ -63,7 +65,7 @@ def test_a_config_that_trains_only_yields_an_adapter_only(alone: Path) -> None:
 
 def fresh(alone: Path, folder: Path) -> Path:
     """The workspace without what was made in it."""
-    shutil.copytree(alone, folder, ignore=shutil.ignore_patterns("cache", "models", "*.jsonl"))
+    shutil.copytree(alone, folder, ignore=shutil.ignore_patterns("cache", "models", "*.jsonl", ".olivine"))
     return folder
 
 

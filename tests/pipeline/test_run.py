@@ -57,7 +57,7 @@ def test_output_has_the_models_their_cards_and_the_report(models: Path) -> None:
 
 def test_nothing_else_appears_in_the_workspace(workspace: Path, whole: Ended) -> None:
     top = {path.name for path in workspace.iterdir()}
-    assert top == {"model", "data", "olive-config.json", "events.jsonl", "cache", "models"}
+    assert top == {"model", "data", "olive-config.json", "events.jsonl", "cache", "models", ".olivine", "state"}
     assert files(workspace / "data") == {"train.json", "held-out.json"}
 
 

@@ -36,11 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Print the passes in order, and whether the cache has their results."""
     from olivine_pipeline.estimate import estimate_passes
-    from olivine_pipeline.plan import plan
+    from olivine_pipeline.plan import Wishes, plan
 
     try:
         read_config(args.config)
-        planned = plan(args.config, up_to=args.up_to)
+        planned = plan(args.config, wishes=Wishes(up_to=args.up_to))
     except ConfigRefused as error:
         print(findings.human([findings.of_refusal(error)], findings.wants_colour(sys.stdout)))
         return REFUSED

@@ -8,26 +8,36 @@ import os
 import sys
 import threading
 import time
-from contextlib import closing
+import traceback
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olivine_pipeline import findings
+from filelock import Timeout
+
+from olivine_pipeline import findings, queue
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.cli import CANCELLED, DONE, FAILED, REFUSED
-from olivine_pipeline.documents import read_config
+from olivine_pipeline.documents import is_yaml, read_config
 from olivine_pipeline.errors import Cancelled, ConfigRefused, RunError
 from olivine_pipeline.journal import EventFile, Journal, keep_traceback
+from olivine_pipeline.recorder import Recorder
 from olivine_pipeline.terminal import Display, open_display
 
 if TYPE_CHECKING:
+    from olivine_pipeline.plan import Plan
     from olivine_pipeline.report import RunReport
+from olivine_schemas.ledger.folder import RunFolder, create, root_of
+from olivine_schemas.overrides import OverrideRefused, override, parse_override
 from olivine_schemas.problems import Severity
-from olivine_schemas.runs import Location, RunState
+from olivine_schemas.runs import Location, RunArguments, RunRecord, RunState
 
 DEFAULT_CONFIG = Path("olive-config.json")
-REFUSALS = ("unreadable-config", "unknown-pass-name")
+REFUSALS = ("unreadable-config", "unknown-pass-name", "override-refused", "no-run-folder", "run-alive")
 """Codes of `RunError` that refuse the command line before anything runs."""
+_STEP = 0.2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +50,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--events", metavar="FILE", help="append events as JSON lines to FILE; - is standard output")
     parser.add_argument("--up-to", metavar="PASS", help="stop after this pass")
-    parser.add_argument("--force", action="store_true", help="run every pass again, whatever is cached")
+    parser.add_argument("--fresh", action="store_true", help="run every pass again, whatever is cached")
+    parser.add_argument("--force", action="store_true", help="go on in spite of errors that the check finds")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="set a value of the config for this run, as in passes.tune.r=8; the value is JSON",
+    )
+    parser.add_argument(
+        "--at-once",
+        type=count,
+        metavar="N",
+        help=f"wait while N runs use the device (default: 1, or {queue.AT_ONCE_VARIABLE})",
+    )
+    parser.add_argument("--run-folder", type=Path, metavar="FOLDER", help="be the run that FOLDER was made for")
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
+
+
+def count(text: str) -> int:
+    """A number of runs, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
+    return int(text)
+
+
+@dataclass
+class Session:
+    """What the steps of a run share."""
+
+    config: Path
+    args: argparse.Namespace
+    display: Display
+    journal: Journal
+    cancel: Cancel = field(default_factory=Cancel)
+    recorder: Recorder | None = None
+    record: RunRecord | None = None
+
+    def take_up(self, folder: RunFolder) -> RunRecord:
+        """Be the run of this folder from now on."""
+        recorder = Recorder(folder)
+        self.record = recorder.take_up(self.cancel)
+        self.recorder = recorder
+        recorder.open_files(self.journal)
+        return self.record
+
+    @property
+    def displays(self) -> list[Display]:
+        """The terminal, and the log of the run."""
+        return [self.display, *([self.recorder.console] if self.recorder and self.recorder.console else [])]
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -49,48 +107,144 @@ def execute(args: argparse.Namespace) -> int:
     config = args.named or args.config or DEFAULT_CONFIG
     display = open_display(sys.stderr if args.events == "-" else sys.stdout, args.plain)
     journal = Journal([display, *([EventFile(args.events)] if args.events else [])])
-    logs = None if args.events in (None, "-") else Path(args.events).parent
     with closing(journal):
-        return supervise(config, args, journal, display, logs)
+        return supervise(Session(config, args, display, journal))
 
 
-def supervise(config: Path, args: argparse.Namespace, journal: Journal, display: Display, logs: Path | None) -> int:
+def supervise(run: Session) -> int:
     """Run, and turn every way a run can end into its event and exit code."""
-    started = time.monotonic()
-    try:
-        read_config(config)
-        cancel = cancelled_by_signals(journal, display)
-        quiet_libraries(journal)
-        from olivine_pipeline import workflow
+    started, journal = time.monotonic(), run.journal
 
-        report = workflow.run(config, journal, cancel=cancel, up_to=args.up_to, force=args.force)
-    except ConfigRefused as error:
-        journal.failed(refusal(error, display))
-        return REFUSED
-    except (Cancelled, KeyboardInterrupt):
+    def say_cancelled() -> None:
         if not journal.ended:
             journal.finished(RunState.CANCELLED, time.monotonic() - started)
+
+    def last_words() -> None:
+        say_cancelled()
+        journal.close()
+
+    try:
+        listen(run)
+        run.cancel.leave_after(last_words)
+        report = work(run)
+    except ConfigRefused as error:
+        journal.failed(refusal(error, run.displays))
+        return REFUSED
+    except (Cancelled, KeyboardInterrupt):
+        say_cancelled()
         return CANCELLED
     except Exception as error:
         if not journal.ended:
-            journal.failed(error if isinstance(error, RunError) else explained(error, logs))
+            journal.failed(error if isinstance(error, RunError) else explained(error, run))
         return REFUSED if getattr(error, "code", "") in REFUSALS else FAILED
-    show_stages(report, display)
+    finally:
+        run.cancel.ended()
+    show_stages(report, run.displays)
     return DONE
 
 
-def cancelled_by_signals(journal: Journal, display: Display) -> Cancel:
-    """A `Cancel` that listens to signals and says so when one comes."""
+def work(run: Session) -> RunReport:
+    """Plan, wait for the device, and do what is planned."""
+    given = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
+    text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
+    run.cancel.check()
+    quiet_libraries(run.journal)
+    from olivine_pipeline import workflow
+    from olivine_pipeline.plan import Wishes
+
+    asked = given.arguments if given else arguments(run.args)
+    wishes = Wishes(asked.up_to, asked.fresh, asked.force, given.created if given else time.time())
+    planned = workflow.prepare(run.config, text, wishes)
+    if not given:
+        keep(run, text)
+    with turn(run, planned) as waited:
+        if waited:  # what ran before may have made what this run would
+            planned = workflow.prepare(run.config, text, wishes)
+        resumed = run.record is not None and run.record.attempt > 1
+        return workflow.run(planned, run.journal, cancel=run.cancel, resumed=resumed)
+
+
+def overridden(run: Session) -> str:
+    """The text of the config with what the command line sets in it."""
+    text = read_config(run.config)
+    try:
+        return override(text, dict(map(parse_override, run.args.set)), yaml=is_yaml(run.config))
+    except OverrideRefused as error:
+        raise RunError("override-refused", str(error)) from None
+
+
+def arguments(args: argparse.Namespace) -> RunArguments:
+    """What the command line asks of the run."""
+    return RunArguments(args.up_to, args.fresh, args.force, dict(map(parse_override, args.set)))
+
+
+def keep(run: Session, text: str) -> None:
+    """Make a folder for a run that starts in a terminal; one that cannot have one goes on without."""
+    try:
+        folder = create(root_of(run.config), run.config, text, arguments(run.args))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        run.journal.warn("no-run-folder", f"This run leaves no record: its folder cannot be made ({reason}).")
+        return
+    run.take_up(folder)
+
+
+@contextmanager
+def turn(run: Session, planned: Plan) -> Iterator[bool]:
+    """Use the device; yields whether that took waiting. A run that finds every result in the cache does not ask."""
+    ticket = None
+    if any(step.entry is None for step in planned.passes):
+        try:
+            name = run.record.id if run.record else f"process-{os.getpid()}"
+            ticket = queue.draw(planned.site.device.kind, name)
+        except OSError as error:
+            run.journal.warn("no-queue", f"This run does not wait for others: {error.strerror or error}.")
+    try:
+        yield wait(run, ticket) if ticket else False
+    finally:
+        if ticket:
+            ticket.give_back()
+
+
+def wait(run: Session, ticket: queue.Ticket) -> bool:
+    """Stand in the queue until few enough runs are ahead; says behind whom. Whether that took any time."""
+    at_once, told = queue.at_once(run.args.at_once), ""
+    while len(ahead := others(ticket)) >= at_once:
+        if not told and run.recorder:
+            run.recorder.state(RunState.QUEUED)
+        if ahead[-1] != told:
+            told = ahead[-1]
+            run.journal.log("info", f"waiting behind {told}")
+            for display in run.displays:
+                display.show_text(f"waiting for the device, behind the run {told}")
+        run.cancel.check()
+        time.sleep(_STEP)
+    return bool(told)
+
+
+def others(ticket: queue.Ticket) -> list[str]:
+    """The runs ahead; none where the queue is gone."""
+    while True:
+        try:
+            return ticket.ahead()
+        except Timeout:
+            continue
+        except OSError:
+            return []
+
+
+def listen(run: Session) -> None:
+    """Take signals as requests to stop, and say so when one comes."""
 
     def tell() -> None:
-        display.stopping()
-        journal.log("info", "asked to stop")
+        run.display.stopping()
+        if run.recorder:
+            run.recorder.state(RunState.CANCELLING)
+        run.journal.log("info", "asked to stop")
 
-    cancel = Cancel()
     # In a thread of its own: a signal handler may interrupt the very write that it would make.
-    cancel.on_request(lambda: threading.Thread(target=tell, daemon=True).start())
-    cancel.install()
-    return cancel
+    run.cancel.on_request(lambda: threading.Thread(target=tell, daemon=True).start())
+    run.cancel.install()
 
 
 def quiet_libraries(journal: Journal) -> None:
@@ -116,19 +270,20 @@ class JournalHandler(logging.Handler):
         self._journal.log("info", f"{record.name}: {record.getMessage()}")
 
 
-def refusal(error: ConfigRefused, display: Display) -> RunError:
+def refusal(error: ConfigRefused, displays: list[Display]) -> RunError:
     """Show what is wrong with the config, and say it in one line."""
     checked = findings.of_refusal(error)
-    display.show_text(findings.human([checked], display.colour))
+    for display in displays:
+        display.show_text(findings.human([checked], display.colour))
     errors = sorted((p for p in error.problems if p.severity is Severity.ERROR), key=lambda problem: problem.span)
     first = Location(error.path, *checked.position(errors[0].span.start)) if errors else None
     count = f"{len(errors)} error" + ("s" if len(errors) != 1 else "")
     return RunError("config-refused", f"The config has {count}; nothing was run.", location=first)
 
 
-def explained(error: Exception, logs: Path | None) -> RunError:
+def explained(error: Exception, run: Session) -> RunError:
     """An exception that no pass foresaw, in a line; the traceback goes to the log."""
-    log = keep_traceback(logs)
+    log = keep_details(run)
     details = f"The details are in {log}."
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
@@ -141,8 +296,22 @@ def explained(error: Exception, logs: Path | None) -> RunError:
     return RunError("unexpected", f"{type(error).__name__}: {first}.", details)
 
 
-def show_stages(report: RunReport, display: Display) -> None:
-    """Show the table of what was measured at every stage."""
-    from olivine_pipeline.report import stage_table
+def keep_details(run: Session) -> Path:
+    """Put the traceback of the exception at hand into the run's log, or beside the events, or into the user's log."""
+    if run.recorder and run.recorder.console:
+        with suppress(OSError):
+            run.recorder.console.show_text(traceback.format_exc())
+            return run.recorder.folder.console
+    events = run.args.events
+    return keep_traceback(None if events in (None, "-") else Path(events).parent)
 
-    display.show(stage_table(report))
+
+def show_stages(report: RunReport, displays: list[Display]) -> None:
+    """Show what was measured at every stage, and some prompts with their answers."""
+    from olivine_pipeline.report import answer_table, stage_table
+
+    tables = [stage_table(report), *([answer_table(report)] if report.samples else [])]
+    for display in displays:
+        for table in tables:
+            with suppress(OSError):  # a full disk, or a reader that has left
+                display.show(table)
