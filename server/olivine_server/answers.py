@@ -18,12 +18,13 @@ from .features.folding import foldings
 from .features.formatting import formatting
 from .features.hover import hover
 from .features.inlay import inlay_hints
-from .features.lenses import lenses
+from .features.lenses import LastRun, lenses
 from .features.links import links
 from .features.navigation import Named, named_at, rename, rename_span
 from .features.selection import selections
 from .features.symbols import symbols
 from .positions import Positions
+from .runs.arguments import Refused
 from .settings import Settings
 from .shapes import Json
 from .workspace import Document
@@ -41,6 +42,8 @@ class Question:
     settings: Settings
     can: Callable[..., Any]
     """What the client says of a capability, by path."""
+    last_run: Callable[[Document], LastRun | None] = lambda document: None
+    """How the newest run of a config went."""
 
     @property
     def offset(self) -> int:
@@ -131,7 +134,7 @@ def _code_actions(ask: Question) -> list[Json]:
 
 
 def _lenses(ask: Question) -> list[Json]:
-    found = lenses(ask.document) if ask.settings.lenses else []
+    found = lenses(ask.document, ask.last_run(ask.document)) if ask.settings.lenses else []
     return [shapes.lens(ask.positions, ask.document.uri, one) for one in found]
 
 
@@ -160,6 +163,14 @@ def _formatting(ask: Question) -> list[Json]:
     indent = " " * int(options.get("tabSize", 4)) if options.get("insertSpaces", True) else "\t"
     within = ask.positions.span(ask.params["range"]) if "range" in ask.params else None
     return ask.positions.text_edits(formatting(ask.document, indent, within))
+
+
+def refusing(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what may refuse, and tell a refusal in the protocol's way."""
+    try:
+        return call(*arguments)
+    except Refused as refused:
+        raise JsonRpcException(str(refused), LSPErrorCodes.RequestFailed.value, refused.data) from refused
 
 
 ANSWERS: dict[str, Callable[[Question], Any]] = {

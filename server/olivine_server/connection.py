@@ -114,6 +114,13 @@ class Connection(JsonRPCServer):
 
         self.protocol.send_request(method, params).add_done_callback(answered)
 
+    def in_thread(self, what: str, call: Callable[[], Any]) -> Future[Any]:
+        """Run a call that takes long in a thread of its own. A handler that returns the future answers its result."""
+        future: Future[Any] = Future()
+        guarded = partial(self._call, what, lambda _: call(), None)
+        Thread(target=_settle, args=(future, guarded), name=what, daemon=True).start()
+        return future
+
     def _call(self, method: str, handler: Handler, params: Any) -> Any:
         """Run a handler. The guard: one that fails must not take the others with it."""
         if self._state is _State.SHUTDOWN:
@@ -191,7 +198,18 @@ def _settle(future: Future[Any], call: Callable[[], Any]) -> None:
         except Exception as error:
             future.set_exception(error)
         else:
-            future.set_result(result)
+            if isinstance(result, Future):
+                result.add_done_callback(partial(_pass_on, future))
+            else:
+                future.set_result(result)
+
+
+def _pass_on(future: Future[Any], done: Future[Any]) -> None:
+    """Give a future the result of another."""
+    if error := done.exception():
+        future.set_exception(error)
+    else:
+        future.set_result(done.result())
 
 
 class _PlainProtocol(JsonRPCProtocol):
@@ -234,5 +252,10 @@ def _plain_converter() -> Converter:
     converter = Converter()
     for envelope in (JsonRPCNotification, JsonRPCRequestMessage, JsonRPCResponseMessage, ResponseErrorMessage):
         converter.register_unstructure_hook(envelope, partial(attrs.asdict, recurse=False))
-    converter.register_unstructure_hook(ResponseError, lambda error: {"code": error.code, "message": error.message})
+    converter.register_unstructure_hook(ResponseError, _plain_error)
     return converter
+
+
+def _plain_error(error: ResponseError) -> dict[str, Any]:
+    data = {} if error.data is None else {"data": error.data}
+    return {"code": error.code, "message": error.message, **data}

@@ -8,10 +8,12 @@ diagnostics come soon.
 from __future__ import annotations
 
 import importlib
-import json
+import marshal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
 
 from olivine_schemas.lines import Units
 
@@ -19,10 +21,17 @@ from . import shapes
 from .connection import Connection
 from .features.diagnostics import diagnostics
 from .positions import Positions, negotiated
+from .runs.arguments import COMMANDS
 from .settings import Settings, read_settings
 from .shapes import Json
 from .workspace import Document, Workspace, path_of
 
+if TYPE_CHECKING:
+    from .features.lenses import LastRun
+    from .runs.commands import Runs
+
+PATIENCE = 2.0
+"""Seconds until runs are looked for where no config is open."""
 WATCHED = "**/*.{json,jsonl,csv,parquet,txt,yaml,yml,py,safetensors}"
 """Files whose change may change what is said of a config."""
 
@@ -39,6 +48,7 @@ _CAPABILITIES: Json = {
     "documentLinkProvider": {},
     "documentRangeFormattingProvider": True,
     "documentSymbolProvider": True,
+    "executeCommandProvider": {"commands": list(COMMANDS)},
     "foldingRangeProvider": True,
     "hoverProvider": True,
     "inlayHintProvider": True,
@@ -79,6 +89,9 @@ class Server:
         """Whether diagnostics were sent: only then is there time for anything else."""
         self.published: dict[str, Document] = {}
         """The version of each document whose diagnostics were pushed."""
+        self._first_told = Event()
+        self._runs: Runs | None = None
+        self._runs_lock = Lock()
 
     @property
     def handlers(self) -> dict[str, Callable[[Any], Any]]:
@@ -92,6 +105,9 @@ class Server:
             "textDocument/didClose": self.did_close,
             "workspace/didChangeConfiguration": self.did_change_configuration,
             "workspace/didChangeWatchedFiles": self.files_changed,
+            "workspace/executeCommand": self.execute_command,
+            "window/workDoneProgress/cancel": self.cancel_progress,
+            "olivine/trustChanged": self.trust_changed,
             "textDocument/diagnostic": self.diagnostic,
             **{f"textDocument/{name}": partial(self.answer, f"textDocument/{name}") for name in _QUESTIONS},
         }
@@ -104,12 +120,15 @@ class Server:
         self.units = negotiated(self._can("general", "positionEncodings"))
         folders = params.get("workspaceFolders") or [{"uri": params.get("rootUri") or ""}]
         self.workspace.root = path_of(folders[0]["uri"])
-        self._set(read_settings(params.get("initializationOptions")))
+        options = params.get("initializationOptions")
+        trusted = not isinstance(options, dict) or options.get("trusted") is not False
+        self._set(replace(read_settings(options), trusted=trusted))
         capabilities = {**_CAPABILITIES, "positionEncoding": self.units}
         return {"capabilities": capabilities, "serverInfo": {"name": "olivine"}}
 
     def initialized(self, params: Any) -> None:
-        """Ask for the settings, and to be told of files that change."""
+        """Ask for the settings, and to be told of files that change; find the runs there are once there is time."""
+        Thread(target=self._follow_runs, name="runs", daemon=True).start()
         self._ask_for_settings()
         if self._can("workspace", "didChangeWatchedFiles", "dynamicRegistration"):
             options = {"watchers": [{"globPattern": WATCHED}]}
@@ -142,7 +161,7 @@ class Server:
             self._take_settings(result[0])
 
     def _take_settings(self, given: Json) -> None:
-        if (settings := read_settings(given)) != self.settings:
+        if (settings := replace(read_settings(given), trusted=self.settings.trusted)) != self.settings:
             self._set(settings)
             self.files_changed(None)
 
@@ -176,7 +195,10 @@ class Server:
             self.connection.notify("textDocument/publishDiagnostics", {"uri": uri, "diagnostics": []})
 
     def files_changed(self, params: Any) -> None:
-        """Look again at what lies around the documents."""
+        """Look again at what lies around the documents; what runs write of themselves is followed elsewhere."""
+        changes = params.get("changes") if isinstance(params, dict) else None
+        if changes and all("/.olivine/" in str(change.get("uri")) for change in changes):
+            return
         self.workspace.refresh()
         if self._can("workspace", "diagnostics", "refreshSupport"):
             self.connection.request("workspace/diagnostic/refresh", None)
@@ -187,11 +209,13 @@ class Server:
     # Diagnostics
 
     def idle(self) -> None:
-        """Do what can wait for a pause: push diagnostics, then load what the first question will need."""
+        """Do what can wait for a pause: push diagnostics, then load what the first question or mistake will need."""
         if self._can("textDocument", "diagnostic") is None:
             self._push()
         if self.told:
+            self._first_told.set()
             importlib.import_module(".answers", __package__)
+            importlib.import_module("jsonschema")
 
     def _push(self) -> None:
         """Send the diagnostics of what has changed, to a client that does not ask for them."""
@@ -206,7 +230,7 @@ class Server:
         """The diagnostics of a document, or that they are what they were."""
         document = self.workspace.get(params["textDocument"]["uri"])
         items = self._diagnostics(document) if document else []
-        result = f"{hash(json.dumps(items)):x}"
+        result = f"{hash(marshal.dumps(items, 2)):x}"  # 2: equal items give equal bytes
         if params.get("previousResultId") == result:
             return {"kind": "unchanged", "resultId": result}
         return {"kind": "full", "resultId": result, "items": items}
@@ -225,4 +249,41 @@ class Server:
         document = self.workspace.get(params["textDocument"]["uri"])
         if document is None:
             return None
-        return ANSWERS[method](Question(document, self._positions(document), params, self.settings, self._can))
+        ask = Question(document, self._positions(document), params, self.settings, self._can, self._last_run)
+        return ANSWERS[method](ask)
+
+    # Runs
+
+    def execute_command(self, params: Json) -> Any:
+        """Do a command; what takes long is done in a thread of its own, and answered then."""
+        from .answers import refusing
+
+        command = str(params.get("command"))
+        work = refusing(self._find_runs().execute, command, params.get("arguments"))
+        return self.connection.in_thread(command, partial(refusing, work))
+
+    def cancel_progress(self, params: Json) -> None:
+        """The person has pressed the button of a bar."""
+        self._find_runs().cancel_shown(params.get("token"))
+
+    def trust_changed(self, params: Json) -> None:
+        """The person has come to trust the workspace, or no longer does."""
+        self.settings = replace(self.settings, trusted=params.get("trusted") is True)
+
+    def _find_runs(self) -> Runs:
+        """The runs; what they need is imported when they are first asked for."""
+        with self._runs_lock:
+            if self._runs is None:
+                from .runs.commands import Runs
+                from .runs.progress import Client
+
+                client = Client(self.connection.notify, self.connection.request, self._can)
+                self._runs = Runs(client, self.workspace, lambda: self.settings)
+            return self._runs
+
+    def _follow_runs(self) -> None:
+        self._first_told.wait(PATIENCE)
+        self._find_runs().follow()
+
+    def _last_run(self, document: Document) -> LastRun | None:
+        return self._runs.last_run(document) if self._runs else None

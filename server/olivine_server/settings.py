@@ -21,6 +21,12 @@ class Settings:
     """Whether files around a config, and the devices of this machine, are looked at."""
     lenses: bool = True
     """Whether runs are offered above the config and its passes."""
+    interpreter: str = ""
+    """The Python for runs; empty for the one that was set up in the workspace, else the server's own."""
+    at_once: int | None = None
+    """How many runs may use a device at the same time; None for what `olivine run` does by default."""
+    trusted: bool = True
+    """Whether anything may be executed in the workspace. Never read from settings, which lie in the workspace."""
 
 
 def read_settings(given: Any) -> Settings:
@@ -31,8 +37,18 @@ def read_settings(given: Any) -> Settings:
     allowed = {OFF, *(severity.value for severity in Severity)}
     severities = section.get("severities")
     chosen = severities.items() if isinstance(severities, dict) else ()
+    interpreter, at_once = _inner(section, "pipeline", "interpreter"), _inner(section, "runs", "atOnce")
+    counts = isinstance(at_once, int) and not isinstance(at_once, bool) and at_once > 0
     return Settings(
         {code: value for code, value in chosen if isinstance(value, str) and value in allowed},
         section.get("facts") is not False,
         section.get("lenses") is not False,
+        interpreter.strip() if isinstance(interpreter, str) else "",
+        at_once if counts else None,
     )
+
+
+def _inner(section: dict[str, Any], group: str, name: str) -> Any:
+    """A setting of a group, nested or by its dotted name."""
+    inner = section.get(group)
+    return inner.get(name) if isinstance(inner, dict) else section.get(f"{group}.{name}")

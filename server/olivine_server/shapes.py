@@ -94,7 +94,8 @@ def completion(positions: Positions, item: Completion, snippets: bool) -> Json:
 
 def lens(positions: Positions, uri: str, one: Lens) -> Json:
     """A lens as a CodeLens."""
-    arguments = {"uri": uri, **({"upTo": one.up_to} if one.up_to is not None else {})}
+    named = {"upTo": one.up_to, "runId": one.run}
+    arguments = {"uri": uri, **{key: value for key, value in named.items() if value is not None}}
     return {
         "range": positions.range(one.span),
         "command": {"title": one.title, "command": one.command, "arguments": [arguments]},

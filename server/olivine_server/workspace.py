@@ -69,6 +69,19 @@ class Workspace:
         """The document, if it is open and a config."""
         return self._documents.get(uri)
 
+    def at(self, uri: str) -> Document | None:
+        """The open document, else the file as it is; None where neither is there, or the URI is no file's."""
+        path = path_of(uri)
+        if path is None or not path.parent.is_dir():
+            return None
+        if uri in self._documents:
+            return self._documents[uri]
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError):
+            return None
+        return Document(uri, text, 0, is_yaml(uri, ""), self._facts(uri))
+
     def open(self, uri: str, language: str, version: int, text: str) -> Document | None:
         """Take a document in; None if it is no config."""
         if not is_config(uri, language):
@@ -101,7 +114,7 @@ class Workspace:
             return NO_FACTS
         from olivine_schemas.disk_facts import DiskFacts  # not needed by editors that open no folder
 
-        return DiskFacts(folder)
+        return DiskFacts(folder, path.name if path else "")
 
 
 def is_config(uri: str, language: str) -> bool:

@@ -10,7 +10,9 @@ from olivine_server.workspace import Document
 
 RUN = "olivine.run"
 SUBMIT = "olivine.submit"
-"""Commands that the editor has. Both take one object: the `uri` of the config and, where to stop, `upTo`, a pass."""
+"""Commands above a config. Both take one object: the `uri` of the config and, where to stop, `upTo`, a pass."""
+SHOW = "olivine.showRun"
+"""Command that the editor has; its object has the `runId` too."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,27 @@ class Lens:
     command: str
     up_to: str | None = None
     """Name of the last pass to run; None runs all."""
+    run: str | None = None
+    """The id of the run that is shown."""
 
 
-def lenses(document: Document) -> list[Lens]:
-    """Running the whole config, here or in the cloud, and running it up to each pass."""
+@dataclass(frozen=True)
+class LastRun:
+    """How the newest run of a config went: its state, when that was, and its accuracy before and after."""
+
+    id: str
+    state: str
+    when: str
+    accuracy: tuple[float, float] | None = None
+
+    @property
+    def title(self) -> str:
+        measured = ", accuracy {:.3g} → {:.3g}".format(*self.accuracy) if self.accuracy else ""
+        return f"Last run: {self.state} {self.when}{measured}"
+
+
+def lenses(document: Document, last: LastRun | None = None) -> list[Lens]:
+    """Running the whole config, here or in the cloud, how that went last, and running it up to each pass."""
     workflow = document.workflow
     passes = workflow.get("passes") if workflow else None
     if not isinstance(passes, Object) or not passes.members:
@@ -34,6 +53,8 @@ def lenses(document: Document) -> list[Lens]:
     found = [Lens(top, "Run", RUN)]
     if _has_cloud(workflow):
         found.append(Lens(top, "Submit to Azure ML", SUBMIT))
+    if last:
+        found.append(Lens(top, last.title, SHOW, run=last.id))
     return found + [Lens(each.key.span, "Run up to here", RUN, each.name) for each in passes.members]
 
 
