@@ -33,7 +33,7 @@ from olivine_schemas.parser import parse
 from olivine_schemas.problems import Edit, Problem, Severity, Span, apply_edits
 from olivine_schemas.rules.systems import DEVICES
 from olivine_schemas.schema import Property, schemas_at
-from olivine_schemas.tree import Member, Node, Object, Scalar, child, walk
+from olivine_schemas.tree import Member, Node, Object, Scalar, child, to_data, walk
 from olivine_schemas.tree import Path as Place
 
 PER_KIND = 3
@@ -177,8 +177,25 @@ def provider_typo(text: str, spot: Spot, chance: random.Random) -> Mistake | Non
     return changed("provider typo", text, node, new) if node and new else None
 
 
+def wrapped(text: str, spot: Spot, chance: random.Random) -> Mistake | None:
+    """The right value in a list, or out of its list, or a number in words."""
+    if spot.known is None or "type" not in spot.known.schema or "anyOf" in spot.known.schema:
+        return None
+    stated, value = spot.known.schema["type"], to_data(spot.member.value)
+    kinds = {stated} if isinstance(stated, str) else set(stated)
+    if "x-search" in spot.known.schema or isinstance(value, dict) or value is None:
+        return None
+    if isinstance(value, list):
+        wrong = value[0] if len(value) == 1 and isinstance(value[0], str) and "string" not in kinds else None
+    else:
+        wrong = None if "array" in kinds else [value]
+    key = spot.member.key.span
+    return None if wrong is None else changed("in a list or out of it", text, spot.member.value, wrong, key)
+
+
 MAKERS: tuple[Callable[[str, Spot, random.Random], Mistake | None], ...] = (
     key_typo, word_typo, wrong_type, out_of_range, duplicate, missing_comma, missing_key, provider_typo,
+    wrapped,
 )  # fmt: skip
 
 
@@ -246,7 +263,7 @@ def new_problems(text: str, before: Counter[tuple[str, str]]) -> list[Problem]:
 
 def repaired(mistake: Mistake, found: list[Problem], before: Counter[tuple[str, str]]) -> bool:
     """Whether one of the offered fixes leaves nothing that was not there before."""
-    fixes = [fix for problem in found for fix in problem.fixes]
+    fixes = [fix for problem in found for fix in (*problem.fixes, *problem.suggestions)]
     return any(not new_problems(apply_edits(mistake.text, fix.edits), before) for fix in fixes)
 
 

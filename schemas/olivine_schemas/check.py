@@ -56,8 +56,15 @@ def check(
     workflow = _without_unknown(resolved.workflow, structure)
     context = rules.Context(text, tree, workflow, resolved.generation, facts or NO_FACTS)
     meaning = resolved.problems if yaml else _removable(resolved.problems, text, tree)
-    found = [*syntax, *_superseded(structure, meaning), *meaning, *rules.run(context)]
+    doubtful = any(_is_in_the_way(problem) for problem in structure)
+    found = [*syntax, *_superseded(structure, meaning), *meaning, *rules.run(context, doubtful=doubtful)]
     return Checked(text, tree, workflow, resolved.generation, _one_each(found))
+
+
+def _is_in_the_way(problem: Problem) -> bool:
+    """Whether a setting is not read as it is meant, so that others only seem to be wrong."""
+    refused = problem.severity is Severity.ERROR and problem.code == "unknown-key"
+    return refused or problem.code in ("missing-key", "wrong-type")
 
 
 def _parse_yaml(text: str) -> Parsed:

@@ -45,6 +45,8 @@ class _Plan(NamedTuple):
     """The keywords of a schema, sorted by how they are checked."""
 
     types: tuple[str, ...]
+    plain: frozenset[type]
+    """Types of Python whose every value is of `types`."""
     leaves: tuple[tuple[str, Any], ...]
     walks: tuple[Callable[[Language, Schema, Any, Path], Iterator[Finding]], ...]
 
@@ -65,7 +67,8 @@ class Language:
             stated = schema.get("type", ())
             leaves = tuple((keyword, schema[keyword]) for keyword in _LEAVES if keyword in schema)
             walks = tuple(walk for keyword, walk in _WALKS.items() if keyword in schema)
-            found = _Plan((stated,) if isinstance(stated, str) else tuple(stated), leaves, walks)
+            types = (stated,) if isinstance(stated, str) else tuple(stated)
+            found = _Plan(types, frozenset(kind for name in types for kind in _PLAIN_TYPES[name]), leaves, walks)
             self._plans[id(schema)] = found
         return found
 
@@ -121,7 +124,7 @@ def published() -> Language:
 
 def _check(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
     plan = language.plan(schema)
-    if plan.types and not any(_TYPES[name](value) for name in plan.types):
+    if plan.types and type(value) not in plan.plain and not any(_TYPES[name](value) for name in plan.types):
         yield Finding(path, "type", schema, value)
         return
     for keyword, argument in plan.leaves:
@@ -178,6 +181,15 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "integer": lambda value: (
         (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value % 1 == 0)
     ),
+}
+_PLAIN_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "number": (int, float),
+    "integer": (int,),
 }
 
 

@@ -93,8 +93,9 @@ def _unknown_key(
     else:
         hint = "; Microsoft Olive ignores it."
     message = f"{_quoted(finding.key)} is not a setting of {block}{hint}"
-    removal = Fix(f"Remove {_quoted(finding.key)}", remove_member(text, node, member)) if text else None
-    suggestions = (removal,) if removal and not fixes else ()
+    suggestions: tuple[Fix, ...] = ()
+    if text and not fixes and len(node.members) <= HAND_WRITTEN:
+        suggestions = (Fix(f"Remove {_quoted(finding.key)}", remove_member(text, node, member)),)
     severity = Severity.ERROR if error else Severity.WARNING
     return Problem(member.key.span, severity, "unknown-key", message, fixes, suggestions)
 
@@ -228,9 +229,7 @@ def _with_way_back(
     return replace(found, fixes=fixes, suggestions=tuple(suggestions))
 
 
-def _instead(
-    finding: Finding, owner: Member | None, parent: Node | None, tree: Node, known: Language
-) -> list[Any]:
+def _instead(finding: Finding, owner: Member | None, parent: Node | None, tree: Node, known: Language) -> list[Any]:
     """What would be suggested for the key if it were not there."""
     if finding.keyword == "x-type" and isinstance(parent, Object):
         block = {name: value for name, value in to_data(parent).items() if name != "type"}

@@ -4,7 +4,7 @@
     #: devices cuda=yes bf16=no
     { "passes": { "ft": { "type": "LoRA", "lora_droput": 0.1 } } }
     #                                     ^^^^^^^^^^^^^ error unknown-key: …
-    #                                     fix: Change to "lora_dropout"
+    #                                     fix: Change to "lora_dropout"     (`fix?:` for one that is only suggested)
     //- dataset/phrases.json
     [{"phrase": "…"}]
     #--- after fix: Change to "lora_dropout"
@@ -97,14 +97,18 @@ def draw(case: Case, checked: Checked) -> str:
 
 def fix_called(checked: Checked, title: str) -> Fix:
     """The first fix with a title; of an empty title the first of all."""
-    return next(fix for problem in checked.problems for fix in problem.fixes if title in ("", fix.title))
+    return next(fix for problem in checked.problems for fix in _offered(problem) if title in ("", fix.title))
+
+
+def _offered(problem: Problem) -> tuple[Fix, ...]:
+    return (*problem.fixes, *problem.suggestions)
 
 
 def _titles(case: Case, checked: Checked) -> list[str]:
     """The fixes that are asserted: those that the file names, else the first one that repairs the case's code."""
-    offered = [fix.title for problem in checked.problems for fix in problem.fixes]
+    offered = [fix.title for problem in checked.problems for fix in _offered(problem)]
     named = [title for title in case.fixed if title in offered]
-    own = [fix.title for problem in checked.problems if problem.code == case.code for fix in problem.fixes]
+    own = [fix.title for problem in checked.problems if problem.code == case.code for fix in _offered(problem)]
     return named or own[:1]
 
 
@@ -127,7 +131,8 @@ def _drawn(problem: Problem, line: str, offset: int) -> str:
     length = max(1, min(problem.span.end - offset, len(line.rstrip("\n"))) - column)
     margin = "#" + " " * (column - 1) if column else ""
     drawn = f"{margin}{'^' * length} {problem.severity.value} {problem.code}: {problem.message}\n"
-    return drawn + "".join(f"#{' ' * max(1, column - 1)}fix: {fix.title}\n" for fix in problem.fixes)
+    offered = [("fix", fix) for fix in problem.fixes] + [("fix?", fix) for fix in problem.suggestions]
+    return drawn + "".join(f"#{' ' * max(1, column - 1)}{kind}: {fix.title}\n" for kind, fix in offered)
 
 
 def _facts(case: Case, folder: Path) -> Facts:

@@ -32,7 +32,7 @@ def test_every_fix_removes_its_problem_and_brings_no_error(path: Path, tmp_path:
     case = read_case(path)
     checked = check_case(case, tmp_path)
     for problem in checked.problems:
-        for fix in problem.fixes:
+        for fix in (*problem.fixes, *problem.suggestions):
             after = check_case(case, tmp_path, apply_edits(case.text, fix.edits))
             assert _count(after.problems, problem.code) < _count(checked.problems, problem.code), fix.title
             assert len(after.errors) <= len(checked.errors), fix.title

@@ -240,3 +240,9 @@ def test_a_hub_model_is_found_in_the_local_cache(tmp_path: Path, monkeypatch: py
 
 def test_devices_are_the_same_for_every_config(tmp_path: Path) -> None:
     assert DiskFacts(tmp_path).devices() is DiskFacts(tmp_path.parent).devices()
+
+
+def test_a_config_is_no_neighbour_of_its_files(tmp_path: Path) -> None:
+    for name in ("data.json", "olive-config.json"):
+        (tmp_path / name).write_text("[]")
+    assert DiskFacts(tmp_path, "olive-config.json").neighbours("date.json") == ("data.json",)

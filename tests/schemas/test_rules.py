@@ -78,7 +78,7 @@ def test_every_fix_on_damaged_text_can_be_applied(path: Path) -> None:
         checked = check(damaged, BadNews())
         for problem in checked.problems:
             assert 0 <= problem.span.start <= problem.span.end <= len(damaged)
-            for fix in problem.fixes:
+            for fix in (*problem.fixes, *problem.suggestions):
                 assert all(0 <= edit.span.start <= edit.span.end <= len(damaged) for edit in fix.edits)
                 apply_edits(damaged, fix.edits)
 

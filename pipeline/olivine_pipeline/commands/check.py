@@ -66,7 +66,7 @@ def problems_of(path: Path, text: str) -> tuple[Problem, ...]:
     from olivine_schemas.check import check
     from olivine_schemas.disk_facts import DiskFacts
 
-    facts = DiskFacts(path.absolute().parent)
+    facts = DiskFacts(path.absolute().parent, path.name)
     problems = check(text, facts, yaml=is_yaml(path)).problems
     # Asking every installed package for its passes takes a fifth of the time, and few configs need it.
     if any(problem.code == "unknown-type" for problem in problems) and (extra := extra_passes()):

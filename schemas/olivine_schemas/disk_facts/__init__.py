@@ -21,12 +21,15 @@ SMALL = 256 << 10
 class DiskFacts:
     """Facts for a config in the folder `base`; relative paths start there, then in the working directory.
 
+    `config` is the name of its file, which is no neighbour of the files that it names.
+
     What is read of a file is kept until the file changes, over all configs. Nothing here raises: what cannot be read
     is unknown.
     """
 
-    def __init__(self, base: Path | str) -> None:
+    def __init__(self, base: Path | str, config: str = "") -> None:
         base = Path(base).absolute()
+        self._config = base / config if config else None
         self._folders = tuple(dict.fromkeys((base, Path.cwd())))
 
     def path_exists(self, path: str) -> bool | None:
@@ -41,7 +44,8 @@ class DiskFacts:
             found = sorted(islice(folder.iterdir(), MANY)) if folder and folder.is_dir() else []
         except (OSError, ValueError, RuntimeError):
             return None
-        return tuple((Path(path).parent / place.name).as_posix() for place in found if place.name[0] != ".")
+        shown = [place for place in found if place.name[0] != "." and place != self._config]
+        return tuple((Path(path).parent / place.name).as_posix() for place in shown)
 
     def entries(self, folder: str) -> tuple[str, ...] | None:
         try:

@@ -121,7 +121,10 @@ RULES: tuple[Rule, ...] = (
 """Every rule, by code."""
 
 
-def run(context: Context) -> list[Problem]:
-    """The problems that the rules find, in the order of the text."""
-    found = [problem for rule in RULES for problem in rule.check(context)]
+def run(context: Context, *, doubtful: bool = False) -> list[Problem]:
+    """The problems that the rules find, in the order of the text.
+
+    A config is `doubtful` where a key is missing, misspelt or of the wrong type: some rules wait until it is not.
+    """
+    found = [problem for rule in RULES if rule.in_doubt or not doubtful for problem in rule.check(context)]
     return sorted(found, key=lambda problem: (problem.span, problem.code))

@@ -22,6 +22,8 @@ from .repairs import change_to
 from .rule import Context, Rule
 from .training import evaluation_strategy, has_evaluation_data, positive, strategy
 
+STRATEGIES = ("no", "steps", "epoch", "best")
+
 
 def _check(context: Context) -> Iterator[Problem]:
     for entry in passes(context):
@@ -36,7 +38,7 @@ def _unloadable(entry: PassEntry) -> Iterator[Problem]:
     if best and (evaluating == "no" or not has_evaluation_data(entry)):
         if not strategy(entry, "eval_strategy") or evaluating == "no":
             yield RULE.at(best, "There is no best model without evaluation. Add evaluation data, or leave this out.")
-    elif best and saved not in (evaluating, "best"):
+    elif best and saved not in (evaluating, "best") and {saved, evaluating} <= {*STRATEGIES}:
         node = saving.value if saving else None
         message = f'save_strategy "{saved}" and eval_strategy "{evaluating}" must be the same to load the best model.'
         fix = change_to(node, evaluating) if isinstance(node, Scalar) else None

@@ -54,4 +54,4 @@ def _check(context: Context) -> Iterator[Problem]:
             )
 
 
-RULE = Rule("builder-precision-device", Severity.ERROR, _check)
+RULE = Rule("builder-precision-device", Severity.ERROR, _check, in_doubt=False)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from olivine_schemas.dialects import PASS_TYPES
 from olivine_schemas.problems import Edit, Fix, Span
 from olivine_schemas.tree import child
 
-from .reading import ADAPTERS, PassEntry, flows, has_flows, is_given, object_at
+from .reading import ADAPTERS, PassEntry, flows, has_flows, is_given, object_at, steps
 from .rule import Context, once
 
 TO_ONNX = frozenset({"ModelBuilder", "MobiusBuilder", "OnnxConversion", "OptimumConversion"})
 """Passes whose result is an ONNX model."""
+KNOWN = frozenset(PASS_TYPES.values())
+"""Passes that come with Olive; of others, and of those without a type, nobody knows what they make."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ def turns(context: Context) -> list[Turn]:
 
 
 def _turns(context: Context) -> Iterator[Turn]:
+    if not all(steps(context)):
+        return  # a pass that is no object is told already
     seen: set[Span] = set()
     given = is_given(child(context.workflow, "input_model", "config", "adapter_path"))
     for flow in flows(context):
@@ -58,6 +63,8 @@ def _turns(context: Context) -> Iterator[Turn]:
         end = 0
         for step in flow:
             start, end = end, end + len(step)
+            if any(entry.type not in KNOWN for entry in step):
+                adapter, onnx, given = None, None, True  # nobody knows what such a pass makes
             for entry in step:
                 if entry.node.span not in seen:
                     seen.add(entry.node.span)

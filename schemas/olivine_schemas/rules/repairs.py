@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from olivine_schemas.edits import insert_member, remove_member, replace_value
 from olivine_schemas.nearest import nearest
@@ -40,8 +41,18 @@ def change_to(node: Scalar, value: str | int | bool, *further: Edit) -> Fix:
 
 
 def change_to_neighbour(context: Context, node: Scalar) -> Fix | None:
-    """Change a path to that of the file in the same folder that was probably meant."""
-    return change_to_meant(node, context.facts.neighbours(str(node.value)) or ())
+    """Change a path to that of a file in the same folder whose name is nearly the same."""
+    path = PurePath(str(node.value))
+    known = {PurePath(one): one for one in context.facts.neighbours(str(node.value)) or ()}
+    same = [one for one in known if one.stem.lower() == path.stem.lower() and one.suffix]
+    near = nearest(path.name, (one.name for one in known), limit=min(3, len(path.stem) // 3))
+    around = [one for one in known if one.suffix == path.suffix and _one_in_the_other(one.stem, path.stem)]
+    found = [one for one in known if one.name in near[:1]] or same[:1] or (around if len(around) == 1 else [])
+    return change_to(node, known[found[0]]) if found else None
+
+
+def _one_in_the_other(one: str, other: str) -> bool:
+    return min(len(one), len(other)) > 2 and (one in other or other in one)
 
 
 def remove(context: Context, container: Object, member: Member) -> Fix:

@@ -56,6 +56,8 @@ class Rule:
     code: str
     severity: Severity
     check: Callable[[Context], Iterable[Problem]]
+    in_doubt: bool = True
+    """Whether it is told while a key is missing, misspelt or of the wrong type, which may be the cause."""
 
     @property
     def documentation(self) -> str:

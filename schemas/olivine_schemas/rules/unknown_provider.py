@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from olivine_schemas.nearest import slip
 from olivine_schemas.problems import Problem, Severity
 
 from .reading import providers
@@ -39,7 +40,7 @@ def _probable(name: str) -> str | None:
     if short in ("directml", "dx", "dx12"):
         return DIRECTML
     found = meant(short, (known.removesuffix(SUFFIX) for known in DEVICES))
-    return found + SUFFIX if found else None
+    return found + SUFFIX if found else slip(name, DEVICES)
 
 
 RULE = Rule("unknown-provider", Severity.ERROR, _check)

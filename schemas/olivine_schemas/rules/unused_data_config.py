@@ -40,4 +40,4 @@ def _check(context: Context) -> Iterator[Problem]:
             yield RULE.at(node, f'Nothing uses the data config "{config.name}".')
 
 
-RULE = Rule("unused-data-config", Severity.INFORMATION, _check)
+RULE = Rule("unused-data-config", Severity.INFORMATION, _check, in_doubt=False)

@@ -64,16 +64,17 @@ def quick_fixes(document: Document, span: Span, severities: Mapping[str, str]) -
     for problem in diagnostics(document, severities):
         if problem.span.start <= span.end and span.start <= problem.span.end:
             fixes = _repairs(document, problem)
-            found += [Action(fix.title, QUICK_FIX, fix.edits, problem, len(fixes) == 1) for fix in fixes]
+            found += [Action(fix.title, QUICK_FIX, fix.edits, problem, fixes == [*problem.fixes[:1]]) for fix in fixes]
     return found
 
 
 def _repairs(document: Document, problem: Problem) -> list[Fix]:
+    offered = [*problem.fixes, *problem.suggestions]
     if document.yaml:
-        return [fix for fix in problem.fixes if _repairs_yaml(document, problem, fix)]
+        return [fix for fix in offered if _repairs_yaml(document, problem, fix)]
     more = {"dangling-data-config": create_data_config, "missing-key": add_missing_keys}.get(problem.code)
     added = more(document, problem) if more and not problem.fixes[1:] else None
-    return [*problem.fixes, *([added] if added and added.edits not in [f.edits for f in problem.fixes] else [])]
+    return [*offered, *([added] if added and added.edits not in [fix.edits for fix in offered] else [])]
 
 
 def _repairs_yaml(document: Document, problem: Problem, fix: Fix) -> bool:
