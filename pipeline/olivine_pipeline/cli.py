@@ -16,6 +16,11 @@ READER_GONE = 141
 
 COMMANDS = {
     "run": "run the passes of a config: train, merge, convert, evaluate",
+    "runs": "list the runs of this workspace",
+    "attach": "watch a run that goes on",
+    "cancel": "stop a run; what is finished stays",
+    "resume": "go on with a run that was stopped or failed",
+    "logs": "print what a run has printed",
     "check": "say what is wrong with a config, and mend what can be mended",
     "plan": "show what a run would do, and what is cached already",
     "migrate": "rewrite a config of an earlier Olive in today's language",

@@ -64,7 +64,9 @@ class Recorder:
             log = LogFile(self.folder.console)
             self.console = PlainDisplay(cast("TextIO", log))
             journal.add(self.console)
-            sys.stderr = cast("TextIO", Tee(sys.stderr, log))
+            # Whoever started the run may have made the log its standard error already.
+            same = os.path.sameopenfile(2, log.fileno())
+            sys.stderr = cast("TextIO", log if same else Tee(sys.stderr, log))
             faulthandler.enable(log.fileno())
 
     def state(self, state: RunState, **changes: Any) -> None:

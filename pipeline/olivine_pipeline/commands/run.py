@@ -48,7 +48,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", dest="named", type=Path, metavar="CONFIG", help="the same, as Microsoft Olive spells it"
     )
-    parser.add_argument("--events", metavar="FILE", help="append events as JSON lines to FILE; - is standard output")
     parser.add_argument("--up-to", metavar="PASS", help="stop after this pass")
     parser.add_argument("--fresh", action="store_true", help="run every pass again, whatever is cached")
     parser.add_argument("--force", action="store_true", help="go on in spite of errors that the check finds")
@@ -59,13 +58,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PATH=VALUE",
         help="set a value of the config for this run, as in passes.tune.r=8; the value is JSON",
     )
+    parser.add_argument("--run-folder", type=Path, metavar="FOLDER", help="be the run that FOLDER was made for")
+    show_and_wait(parser)
+
+
+def show_and_wait(parser: argparse.ArgumentParser) -> None:
+    """Declare how a run is shown, and what it waits for."""
+    parser.add_argument("--events", metavar="FILE", help="append events as JSON lines to FILE; - is standard output")
     parser.add_argument(
         "--at-once",
         type=count,
         metavar="N",
         help=f"wait while N runs use the device (default: 1, or {queue.AT_ONCE_VARIABLE})",
     )
-    parser.add_argument("--run-folder", type=Path, metavar="FOLDER", help="be the run that FOLDER was made for")
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
 
 

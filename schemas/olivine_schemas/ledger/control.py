@@ -18,6 +18,8 @@ from .process import is_alive, members
 
 START_SECONDS = 30.0
 """A run that no process has taken up after this time never will be."""
+RESUMABLE = frozenset({RunState.CANCELLED, RunState.FAILED, RunState.LOST})
+"""States that a run can be started again from."""
 _STEP = 0.05
 
 
@@ -64,7 +66,7 @@ def cancel(folder: RunFolder, limits: Limits = Limits(), wait: Callable[[float],
     if record is None or record.state not in ACTIVE:
         return record.state if record else None
     folder.cancel_mark.touch()
-    for seconds, step in ((limits.ask, _nothing), (limits.insist, _insist), (limits.insist, _kill)):
+    for seconds, step in ((limits.ask, _wake), (limits.insist, _insist), (limits.insist, _kill)):
         step(folder, record)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -76,12 +78,33 @@ def cancel(folder: RunFolder, limits: Limits = Limits(), wait: Callable[[float],
     return (settled(folder) or record).state
 
 
+def reopen(folder: RunFolder) -> RunRecord | None:
+    """Make a run that was cancelled, failed or lost ready to be started again in its folder, and return its record.
+
+    None where there is no record, where something of the run is alive, or where it succeeded. Raises OSError.
+    """
+    settled(folder)
+    opened = False
+
+    def change(record: RunRecord) -> RunRecord:
+        nonlocal opened
+        opened = record.state in RESUMABLE and not _left_alive(folder, record)
+        if not opened:
+            return record
+        folder.cancel_mark.unlink(missing_ok=True)
+        fresh = replace(record, state=RunState.QUEUED, attempt=record.attempt + 1, pid=None, process=None)
+        return replace(fresh, started=time.time(), ended=None, message="")
+
+    record = folder.update(change)
+    return record if opened else None
+
+
 def _is_here(record: RunRecord) -> bool:
     return record.host in ("", socket.gethostname())
 
 
 def _is_about_to_start(record: RunRecord) -> bool:
-    return record.pid is None and time.time() - record.created < START_SECONDS
+    return record.pid is None and time.time() - max(record.created, record.started or 0.0) < START_SECONDS
 
 
 def _ended(record: RunRecord, folder: RunFolder) -> RunRecord:
@@ -95,12 +118,15 @@ def _left_alive(folder: RunFolder, record: RunRecord) -> list[psutil.Process]:
     return list(members(folder.path, own))
 
 
-def _nothing(folder: RunFolder, record: RunRecord) -> None:
-    """The mark is the request; the run's process looks for it."""
+def _wake(folder: RunFolder, record: RunRecord) -> None:
+    """The mark is the request; the run's process looks for it, unless it was stopped."""
+    for process in _left_alive(folder, record):
+        with suppress(psutil.Error):
+            if process.status() == psutil.STATUS_STOPPED:
+                process.resume()
 
 
 def _insist(folder: RunFolder, record: RunRecord) -> None:
-    """A stopped process must go on to hear it."""
     for process in _left_alive(folder, record):
         with suppress(psutil.Error):
             process.resume()

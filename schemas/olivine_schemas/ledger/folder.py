@@ -9,6 +9,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ HOME = ".olivine"
 LOCK_SECONDS = 5.0
 """How long to wait for another process that writes the same record."""
 
+_RESERVE_BYTES = 8192
 _MARKS = (HOME, ".git", ".vscode")
 
 
@@ -79,8 +81,20 @@ class RunFolder:
             record = self.read()
             changed = change(record) if record else None
             if changed and changed != record:
-                write_whole(self.record_file, dump_record(changed))
+                self.write(changed)
             return changed
+
+    def write(self, record: RunRecord) -> None:
+        """Write the record; on a full disk in the room that was reserved for that. Raises OSError."""
+        reserve = self.path / ".reserve"
+        try:
+            write_whole(self.record_file, dump_record(record))
+        except OSError:
+            reserve.unlink()
+            write_whole(self.record_file, dump_record(record))
+        if not reserve.exists():
+            with suppress(OSError):
+                reserve.write_bytes(b" " * _RESERVE_BYTES)
 
 
 def root_of(config: Path) -> Path:
@@ -114,7 +128,8 @@ def create(root: Path, config: Path, text: str, arguments: RunArguments | None =
         arguments=arguments or RunArguments(),
         host=socket.gethostname(),
     )
-    write_whole(folder.record_file, dump_record(record))
+    (folder.path / ".lock").touch()  # a full disk may not have room for it later
+    folder.write(record)
     return folder
 
 
@@ -137,7 +152,8 @@ def run_folders(root: Path) -> list[RunFolder]:
         found = [Path(entry.path) for entry in os.scandir(root / HOME / "runs") if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    return [RunFolder(path) for path in sorted(found, reverse=True) if (path / "run.json").exists()]
+    listed = (path for path in sorted(found, reverse=True) if not path.name.startswith("."))
+    return [RunFolder(path) for path in listed if (path / "run.json").exists()]
 
 
 def find_run(root: Path, run: str) -> RunFolder | None:
@@ -146,7 +162,7 @@ def find_run(root: Path, run: str) -> RunFolder | None:
     if run == "last":
         return folders[0] if folders else None
     exact = [folder for folder in folders if folder.id == run]
-    near = [folder for folder in folders if folder.id.startswith(run) or folder.id.endswith(run)]
+    near = [folder for folder in folders if run and (folder.id.startswith(run) or folder.id.endswith(run))]
     return exact[0] if exact else near[0] if len(near) == 1 else None
 
 

@@ -46,7 +46,7 @@ def is_alive(pid: int | None, process: str | None) -> bool:
 
 def members(folder: Path, pid: int | None = None) -> Iterator[psutil.Process]:
     """The living processes that carry the run's mark or descend from `pid`, which must be known to be the run's."""
-    mark, own = str(folder), os.getpid()
+    marks, own = (str(folder), str(folder.resolve())), os.getpid()
     found: set[int] = {own}
     if pid is not None:
         try:
@@ -62,7 +62,7 @@ def members(folder: Path, pid: int | None = None) -> Iterator[psutil.Process]:
         if process.pid in found:
             continue
         try:
-            marked = process.environ().get(RUN_VARIABLE) == mark
+            marked = process.environ().get(RUN_VARIABLE) in marks
         except (psutil.Error, OSError):  # another person's, or gone
             continue
         if marked and _lives(process):
