@@ -25,7 +25,7 @@ class LineIndex:
     @cached_property
     def starts(self) -> list[int]:
         """The offset at which each line starts."""
-        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        return [0, *[match.end() for match in _LINE_END.finditer(self.text)]]
 
     def position(self, offset: int) -> tuple[int, int]:
         """The line and column of an offset."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 HAND_WRITTEN = 500
 """Keys that a block of a config may have; one with more was made by a machine, and gets no guesses, which take long."""
 
 
+@lru_cache(maxsize=4096)
 def distance(a: str, b: str) -> int:
     """Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`."""
     before: list[int] = []

@@ -7,9 +7,8 @@ whose nodes keep the spans of the text they came from.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Union
 
 from .problems import Span
@@ -85,21 +84,26 @@ Node = Union[Object, Array, Scalar, Missing]  # noqa: UP007
 
 def to_data(node: Node | None) -> Any:
     """The plain Python value of a node; what is missing is None, in an object or a list it is left out."""
-    root: list[Any] = []
-    waiting: list[tuple[Node | None, Any]] = [(node, root.append)]
+    root: list[Any] = [None]
+    waiting: list[tuple[Any, Any, Node | None]] = [(root, 0, node)]
     while waiting:  # no recursion: a document may be nested deeper than Python's stack
-        node, put = waiting.pop()
+        parent, place, node = waiting.pop()
+        data: Any
+        below: Iterable[tuple[str | int, Node]]
         if isinstance(node, Object):
             kept = {m.name: m.value for m in node.members if not isinstance(m.value, Missing)}
-            data: dict[str, Any] = dict.fromkeys(kept)
-            put(data)
-            waiting.extend((value, partial(data.__setitem__, name)) for name, value in kept.items())
+            data, below = dict.fromkeys(kept), kept.items()
         elif isinstance(node, Array):
-            items: list[Any] = []
-            put(items)
-            waiting.extend((item, items.append) for item in reversed(node.items) if not isinstance(item, Missing))
+            items = [item for item in node.items if not isinstance(item, Missing)]
+            data, below = [None] * len(items), enumerate(items)
         else:
-            put(node.value if isinstance(node, Scalar) else None)
+            data, below = node.value if isinstance(node, Scalar) else None, ()
+        parent[place] = data
+        for key, value in below:
+            if isinstance(value, Scalar):
+                data[key] = value.value
+            else:
+                waiting.append((data, key, value))
     return root[0]
 
 
