@@ -109,7 +109,9 @@ def _removable(problems: Iterable[Problem], text: str, tree: Object) -> list[Pro
     """The problems, those of settings without effect with the offer to take the setting out."""
     found = list(problems)
     spans = {problem.span for problem in found if problem.code == "ignored-setting"}
-    blocks = (node for node in nodes(tree) if spans and isinstance(node, Object))
+    if not spans:
+        return found
+    blocks = (node for node in nodes(tree) if isinstance(node, Object))
     places = {m.key.span: (block, m) for block in blocks for m in block.members if m.key.span in spans}
     for number, problem in enumerate(found):
         if problem.span in places and problem.code == "ignored-setting":

@@ -344,7 +344,7 @@ class _Reader:
         """Read `"key": value`, or as much of it as is there."""
         text, start = self.text, self.at
         char = text[start]
-        if char in '"{[' and self._balance("[") < 0 and container.members and _LIST_AHEAD.match(text, start):
+        if char in '"{[' and container.members and _LIST_AHEAD.match(text, start) and self._balance("[") < 0:
             self._open_lost_array(container.members[-1])
             return
         if char in "{[":
