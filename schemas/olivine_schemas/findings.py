@@ -108,12 +108,17 @@ class Language:
 
 
 def _scripted(value: Any, path: Path) -> bool:
-    """Whether a block around `path` has a script, which may register types of its own."""
+    """Whether a block around `path`, or one beside it, has a script, which may register types of its own."""
     for step in path:
-        if isinstance(value, dict) and any(key == "user_script" or slip(key, ["user_script"]) for key in value):
+        beside = value if isinstance(value, list) else [value]
+        if any(_has_script(block) for block in beside if isinstance(block, dict)):
             return True
         value = value[step]
     return False
+
+
+def _has_script(block: dict[str, Any]) -> bool:
+    return any(key == "user_script" or slip(key, ["user_script"]) for key in block)
 
 
 @lru_cache(maxsize=1)
@@ -268,7 +273,7 @@ def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -
             yield Finding(
                 (*path, spec["property"]), "x-case" if known else "x-discriminator", schema, name, known or ""
             )
-        elif known is None and slip(name, spec["mapping"]):
+        elif known is None and name:  # an empty one is about to be chosen
             yield Finding((*path, spec["property"]), "x-names", schema, name)
     elif name is not None:
         yield Finding((*path, spec["property"]), "x-type", schema, name)
@@ -307,7 +312,7 @@ def _names(language: Language, schema: Schema, value: Any, path: Path) -> Iterat
     """Names that a package may add to: one that almost is a known name is a slip."""
     if isinstance(value, str) and value not in schema["x-names"]:
         known = next((name for name in schema["x-names"] if name.lower() == value.lower()), "")
-        if known or slip(value, schema["x-names"]):
+        if known or (value and schema.get("x-closed")) or slip(value, schema["x-names"]):
             yield Finding(path, "x-case" if known else "x-names", schema, value, known)
 
 

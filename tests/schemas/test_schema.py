@@ -61,7 +61,8 @@ ACCEPTED = {
     "data configs as a map": f'{{{HEAD}, "data_configs": {{"phrases": {{"type": "HuggingfaceContainer"}}}}}}',
     "old data settings": f'{{{HEAD}, "data_configs": [{{"name": "p", "params_config": {{"data_name": "json", '
     '"component_kwargs": {"pre_process_data": {"source_max_len": 512}}}}]}',
-    "a component of one's own": f'{{{HEAD}, "data_configs": [{{"name": "p", "load_dataset_config": '
+    "a component of one's own": f'{{{HEAD}, "data_configs": [{{"name": "s", "user_script": "s.py"}}, '
+    '{"name": "p", "load_dataset_config": '
     '{"type": "my_loader", "anything": 1}}]}',
     "a script's component that is named like a known one": f'{{{HEAD}, "data_configs": [{{"name": "p", '
     '"user_script": "s.py", "post_process_data_config": {"type": "clip_post_process"}}]}',

@@ -76,7 +76,7 @@ def test_a_data_config_that_is_named_can_be_created(start: str) -> None:
         ),
         (
             '{"data_configs": [{"name": "a"}, {"name": "b"}], "passes": {"ft": {"type": "Lo|RA"}}}',
-            'Add the missing key "train_data_config"',
+            'Add "train_data_config": "a"',
             ("passes", "ft", "train_data_config"),
             "a",
         ),

@@ -90,6 +90,16 @@ def test_a_name_that_cannot_be_given_is_refused(new: str, says: str) -> None:
         rename(document, offset, new)
 
 
+def test_a_data_config_is_given_no_name_that_olive_refuses() -> None:
+    marked = (
+        '{"data_configs": [{"name": "ph|rases"}], "passes": {"t": {"type": "LoRA", "train_data_config": "phrases"}}}'
+    )
+    document, offset = at_cursor(marked)
+    with pytest.raises(ValueError, match="letters, digits"):
+        rename(document, offset, "my phrases")
+    assert apply_edits(document.text, rename(document, offset, "my-phrases")).count("my-phrases") == 2
+
+
 def test_a_name_with_quotes_is_written_as_json() -> None:
     document, offset = at_cursor(marked_at(FLOWS, 1))
     assert '"a \\"b\\" 😀"' in apply_edits(document.text, rename(document, offset, 'a "b" 😀'))

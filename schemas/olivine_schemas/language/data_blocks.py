@@ -44,7 +44,7 @@ def define_data(catalog: Catalog, definitions: Definitions) -> None:
     )
     fields = raw.properties(DataConfig, definitions)
     containers = list(catalog["data_containers"])
-    fields["type"] |= {"examples": containers, "x-names": containers}
+    fields["type"] |= {"examples": containers, "x-names": containers, "x-closed": True}
     fields |= {
         f"{kind}_config": forms.nullable(forms.block(kind)) | notes({**fields[f"{kind}_config"], "default": None})
         for kind in COMPONENTS

@@ -6,7 +6,8 @@
 "load_dataset_config": { "data_name": "json", "data_files": "dataset/phrases.json", "split": "train" }
 ```
 
-Microsoft Olive finds out while training, and reports success. Olivine refuses the run.
+The loaders `json`, `csv`, `parquet` and `text` need one of the two. Microsoft Olive finds out while training, and
+reports success. Olivine refuses the run.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Object, Scalar, text_of
 
 from .paths import leading_nowhere, not_there
-from .reading import DataConfig, data_configs, strings
+from .reading import DataConfig, data_configs, is_given, strings
 from .repairs import change_to_neighbour
 from .rule import Context, Rule
 
 
 def _check(context: Context) -> Iterator[Problem]:
     for data in data_configs(context):
+        name = data.load.get("data_name")
+        if data.loader and name and not any(is_given(data.load.get(key)) for key in ("data_files", "data_dir")):
+            yield RULE.at(name, f'The loader {data.loader} needs files: add "data_files".')
         for node in leading_nowhere(context, _paths(data) if data.loader else []):
             yield RULE.at(node, not_there(node), change_to_neighbour(context, node))
 

@@ -28,12 +28,12 @@ LOCAL = re.compile(r"[.~/\\]|[A-Za-z]:[\\/]|[^/\\]+[/\\][^/\\]+[/\\]|[^/]*\\")
 def _check(context: Context) -> Iterator[Problem]:
     node = model_path(context)
     path = text_of(node)
-    if (
-        node is None
-        or not path
-        or "://" in path
-        or text_of(child(context.workflow, "input_model", "type")) != "HfModel"
-    ):
+    if node is None or path is None or text_of(child(context.workflow, "input_model", "type")) != "HfModel":
+        return
+    if not path.strip():
+        yield RULE.at(node, "The path is empty: write the name of a hub model, organisation/model, or a folder.")
+        return
+    if "://" in path:
         return
     exists = context.facts.path_exists(path)
     if exists is False and LOCAL.match(path):

@@ -17,6 +17,7 @@ from olivine_server.workspace import Document
 from .selection import inside_quotes
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+_DATA_NAME = re.compile(r"[\w-]+", re.ASCII)
 _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
@@ -71,6 +72,8 @@ def rename(document: Document, offset: int, new: str) -> list[Edit]:
         raise ValueError("There is no name here that can be changed.")
     if not new.strip():
         raise ValueError("A name needs at least one character.")
+    if named.table == "data_configs" and not _DATA_NAME.fullmatch(new):
+        raise ValueError('The name of a data config may hold letters, digits, "_" and "-" only.')
     taken = {other.name for other in named_things(document) if other.table == named.table}
     if new in taken and new != named.name:
         raise ValueError(f'"{new}" is taken in {named.table}.')
