@@ -41,7 +41,17 @@ class Document:
     @cached_property
     def checked(self) -> Checked:
         """The tree, the meaning and the problems of the text."""
-        return check(self.text, self.facts, yaml=self.yaml)
+        return self.check(self.text)
+
+    def check(self, text: str) -> Checked:
+        """Check another text as if it stood here."""
+        found = check(text, self.facts, yaml=self.yaml)
+        if any(problem.code == "unknown-type" for problem in found.problems):
+            from .plugins import other_passes  # few configs need to know, and asking takes a while
+
+            if extra := other_passes():
+                return check(text, self.facts, yaml=self.yaml, extra_passes=extra)
+        return found
 
     @property
     def tree(self) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from marked import at_cursor
@@ -12,6 +13,7 @@ from olivine_schemas.problems import Severity, Span, apply_edits
 from olivine_schemas.resolve import resolve
 from olivine_schemas.tree import to_data
 from olivine_server.features.actions import FIX_ALL, KINDS, QUICK_FIX, REWRITE, Action, actions
+from olivine_server.plugins import other_passes
 from olivine_server.workspace import Document
 
 
@@ -171,3 +173,60 @@ def test_no_repair_makes_yaml_worse(marked: str) -> None:
     for action in found.values():
         after = check(apply_edits(document.text, action.edits), yaml=True).problems
         assert sum(problem.severity is Severity.ERROR for problem in after) <= before
+
+
+# Extracting
+
+INLINE = """{
+  "input_model": {"type": "HfModel", "model_path": "a/b"},
+  "passes": {"build": {"type": "ModelBuilder", "precision": "int4"}},
+  "ho|st": {"type": "LocalSystem", "accelerators": [{"device": "cpu"}]}%s
+}
+"""
+
+
+@pytest.mark.parametrize("rest", ["", ', "systems": {}', ', "systems": {"host": {"type": "LocalSystem"}}'])
+def test_a_system_written_in_place_can_be_given_a_name(rest: str) -> None:
+    document, found = offered(INLINE % rest, "refactor")
+    (action,) = (one for title, one in found.items() if title.startswith("Extract"))
+    assert action.kind == "refactor.extract"
+    after = json.loads(apply_edits(document.text, action.edits))
+    assert after["systems"][after["host"]] == json.loads(document.text)["host"]
+    assert not check(json.dumps(after)).errors
+    assert len(after["systems"]) == 1 + ('{"host"' in rest)
+
+
+def test_a_data_config_in_a_pass_is_refused_and_moved_among_the_others() -> None:
+    rows = '{"name": "rows", "load_dataset_config": {"data_name": "org/rows"}}'
+    head = '{"input_model": {"type": "HfModel", "model_path": "a/b"}, "data_configs": [{"name": "rows"}], '
+    document, found = offered(head + '"passes": {"t": {"type": "LoRA", "train_data_con|fig": ' + rows + "}}}")
+    assert [problem.code for problem in document.checked.errors] == ["wrong-type"]
+    action = found['Extract the data config "rows_2"']
+    assert action.kind == QUICK_FIX
+    after = apply_edits(document.text, action.edits)
+    assert not check(after).errors
+    assert json.loads(after)["data_configs"][1] == {**json.loads(rows), "name": "rows_2"}
+
+
+@pytest.mark.parametrize("value", ['"here"', "{", "{}", "null", "[]"])
+def test_nothing_else_is_extracted(value: str) -> None:
+    _, found = offered('{"passes": {}, "ho|st": ' + value + "}")
+    assert not [title for title in found if title.startswith("Extract")]
+
+
+# Passes of other packages
+
+
+def test_a_pass_of_an_installed_package_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "scale_weight-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: scale-weight\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[olivine.passes]\nScaleWeight = scale_weight:SCALE\n")
+    text = (
+        '{"input_model": {"type": "HfModel", "model_path": "a/b"}, "passes": {"s": {"type": "ScaleWeight", "by": 2}}}'
+    )
+    assert [problem.code for problem in Document("", text).checked.problems] == ["unknown-type"]
+    monkeypatch.syspath_prepend(tmp_path)  # the package itself is not there: nothing may import it
+    other_passes.cache_clear()
+    assert Document("", text).checked.problems == ()
+    other_passes.cache_clear()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from olivine_schemas.check import check
 from olivine_schemas.migrate import migrate
 from olivine_schemas.parser import parse
 from olivine_schemas.problems import Edit, Fix, Problem, Span, apply_edits
@@ -18,10 +17,12 @@ from olivine_server.workspace import Document
 
 from .additions import add_missing_keys, create_data_config
 from .diagnostics import diagnostics
+from .extraction import extractions
 from .replacing import replacement
 
-QUICK_FIX, REWRITE, FIX_ALL = "quickfix", "refactor.rewrite", "source.fixAll.olivine"
-KINDS = (QUICK_FIX, REWRITE, FIX_ALL)
+QUICK_FIX, EXTRACT, REWRITE = "quickfix", "refactor.extract", "refactor.rewrite"
+FIX_ALL = "source.fixAll.olivine"
+KINDS = (QUICK_FIX, EXTRACT, REWRITE, FIX_ALL)
 TODAY = "Migrate to today's form"
 ROUNDS = 20
 """Times that fixing all may start over: a fix can uncover what another problem hid."""
@@ -47,6 +48,8 @@ def actions(
     found: list[Action] = []
     if _wanted(QUICK_FIX, only):
         found += quick_fixes(document, span, severities)
+    if _wanted(EXTRACT, only) or _wanted(QUICK_FIX, only):
+        found += _extracted(document, span, only)
     if _wanted(REWRITE, only):
         found += migrations(document, span)
     if _wanted(FIX_ALL, only) and (edits := fix_all(document)):
@@ -56,6 +59,14 @@ def actions(
 
 def _wanted(kind: str, only: tuple[str, ...]) -> bool:
     return any(kind == wish or kind.startswith(f"{wish}.") for wish in only)
+
+
+def _extracted(document: Document, span: Span, only: tuple[str, ...]) -> Iterator[Action]:
+    """What can be moved to its table; of what must not stay where it is, that is the repair."""
+    for offer in extractions(document, span):
+        kind = QUICK_FIX if offer.needed else EXTRACT
+        if _wanted(kind, only):
+            yield Action(offer.fix.title, kind, offer.fix.edits)
 
 
 def quick_fixes(document: Document, span: Span, severities: Mapping[str, str]) -> list[Action]:
@@ -80,7 +91,7 @@ def _repairs(document: Document, problem: Problem) -> list[Fix]:
 def _repairs_yaml(document: Document, problem: Problem, fix: Fix) -> bool:
     """Whether a repair, made with JSON in mind, does in YAML what it should."""
     before = Counter(each.code for each in document.checked.problems)
-    mended = check(apply_edits(document.text, fix.edits), document.facts, yaml=True)
+    mended = document.check(apply_edits(document.text, fix.edits))
     after = Counter(each.code for each in mended.problems)
     return after <= before and after[problem.code] < before[problem.code]
 
@@ -96,7 +107,7 @@ def fix_all(document: Document) -> tuple[Edit, ...]:
         if not edits:
             break
         text = apply_edits(text, edits)
-        problems = check(text, document.facts).problems
+        problems = document.check(text).problems
     return replacement(document.text, text)
 
 
