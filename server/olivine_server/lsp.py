@@ -40,7 +40,7 @@ _CAPABILITIES: Json = {
     "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": True},
     "diagnosticProvider": {"identifier": "olivine", "interFileDependencies": False, "workspaceDiagnostics": False},
     "completionProvider": {"triggerCharacters": ['"', ":", "{", "/", ".", ","]},
-    "codeActionProvider": {"codeActionKinds": ["quickfix", "refactor", "source.fixAll.olivine"]},
+    "codeActionProvider": {"codeActionKinds": ["quickfix", "refactor.extract", "refactor.rewrite", "source.fixAll.olivine"]},
     "codeLensProvider": {},
     "definitionProvider": True,
     "documentFormattingProvider": True,

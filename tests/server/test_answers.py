@@ -82,6 +82,7 @@ def test_what_the_server_can_do_is_what_the_protocol_says() -> None:
     assert result.capabilities.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert set(result.capabilities.code_action_provider.code_action_kinds) == {
         "quickfix",
+        "refactor.extract",
         "refactor.rewrite",
         "source.fixAll.olivine",
     }
