@@ -40,7 +40,9 @@ _CAPABILITIES: Json = {
     "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": True},
     "diagnosticProvider": {"identifier": "olivine", "interFileDependencies": False, "workspaceDiagnostics": False},
     "completionProvider": {"triggerCharacters": ['"', ":", "{", "/", ".", ","]},
-    "codeActionProvider": {"codeActionKinds": ["quickfix", "refactor.extract", "refactor.rewrite", "source.fixAll.olivine"]},
+    "codeActionProvider": {
+        "codeActionKinds": ["quickfix", "refactor.extract", "refactor.rewrite", "source.fixAll.olivine"]
+    },
     "codeLensProvider": {},
     "definitionProvider": True,
     "documentFormattingProvider": True,
