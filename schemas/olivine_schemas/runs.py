@@ -1,7 +1,7 @@
 """The second door between server and pipeline: what a run tells while it happens, and where it keeps its records.
 
 A run appends one JSON object a line to `events.jsonl`. Readers skip event types and fields that they do not know, and
-a torn last line. `run-events.schema.json` beside this file is generated from these classes.
+a torn last line. `run-events.schema.json` and `run.schema.json` beside this file are generated from these classes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write `olive-config.schema.json` and `run-events.schema.json` from the typed models and `catalog.json`.
+"""Write `olive-config.schema.json`, `run-events.schema.json` and `run.schema.json` from the typed models.
 
     python -m olivine_schemas.language.generate [--check]
 
@@ -54,9 +54,22 @@ def events_schema() -> Schema:
     }
 
 
+def record_schema() -> Schema:
+    """The schema of run.json."""
+    schema = TypeAdapter(runs.RunRecord).json_schema()
+    schema["properties"] = {"v": {"const": runs.VERSION}, **schema["properties"]}
+    schema["required"] = ["v", *schema["required"]]
+    head = {"$schema": DIALECT, "$id": "https://olivine.dev/schemas/run.schema.json", "title": "Run"}
+    return {**head, **{key: value for key, value in schema.items() if key != "title"}}
+
+
 def outputs() -> dict[Path, str]:
     """Every generated file with its text."""
-    schemas = {"olive-config.schema.json": config_schema(), "run-events.schema.json": events_schema()}
+    schemas = {
+        "olive-config.schema.json": config_schema(),
+        "run-events.schema.json": events_schema(),
+        "run.schema.json": record_schema(),
+    }
     return {FOLDER / name: laid_out(schema) + "\n" for name, schema in schemas.items()}
 
 

@@ -77,6 +77,8 @@ class RunFolder:
 
         Raises OSError, and filelock.Timeout after `LOCK_SECONDS`; None where there is no record.
         """
+        if not self.record_file.exists():  # the lock would make a deleted folder anew
+            return None
         with FileLock(self.path / ".lock", timeout=LOCK_SECONDS):
             record = self.read()
             changed = change(record) if record else None
