@@ -30,6 +30,8 @@ class Editor:
         self.settings = settings
         self.logged: list[str] = []
         self.asked: list[Json] = []
+        self.replies: Json = {}
+        """What the person chooses, by the method that asks."""
         self._inbox: queue.Queue[Json | None] = queue.Queue()
         self._notes: list[Json] = []
         self._answers: dict[Any, Json] = {}
@@ -139,6 +141,7 @@ class Editor:
         elif "id" in message:
             self.asked.append(message)
             result = [self.settings] if message["method"] == "workspace/configuration" else None
+            result = self.replies.get(message["method"], result)
             self.send({"id": message["id"], "result": result})
         elif message["method"] == "window/logMessage":
             self.logged.append(message["params"]["message"])

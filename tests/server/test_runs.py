@@ -1,0 +1,280 @@
+"""Runs from the editor: the real server, and real trainings of a small model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from desk import BARS, MANY, Desk, bars, command, config, ended, refusal, trains, until
+from editor import Editor, Json
+
+MakeDesk = Callable[[Json], Desk]
+
+
+def state_of(editor: Editor, run_id: str) -> str:
+    (row,) = [row for row in command(editor, "listRuns") if row["runId"] == run_id]
+    return str(row["state"])
+
+
+def test_a_run_tells_how_far_it_is_and_what_came_of_it(desk: Desk) -> None:
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)
+        assert Path(run["folder"]).parent == desk.folder / ".olivine" / "runs"
+        last = until(editor, run["runId"], ended)
+        assert (last["state"], last["percent"]) == ("succeeded", 100)
+        (row,) = command(editor, "listRuns")
+        assert (row["runId"], row["state"], row["config"]) == (run["runId"], "succeeded", str(desk.config))
+        assert row["created"] <= row["started"] <= row["ended"]
+        told = command(editor, "runDetails", runId=run["runId"])
+        assert [step for step, _ in told["metrics"]["loss"]] == [1, 2, 3]
+        assert [each["name"] for each in told["passes"]] == ["tune"]
+        assert "adapter" in [each["name"] for each in told["artifacts"]]
+        assert "tune" in told["log"]
+        lenses = [lens["command"] for lens in editor.ask("codeLens", desk.uri)]
+        (lens,) = [lens for lens in lenses if lens["title"].startswith("Last run: succeeded")]
+        assert lens["arguments"] == [{"uri": desk.uri, "runId": run["runId"]}]
+
+        shown = [bar["value"] for bar in bars(editor)]
+        assert [shown[0]["kind"], shown[-1]["kind"]] == ["begin", "end"]
+        assert shown[0]["cancellable"]
+        shares = [value["percentage"] for value in shown[:-1]]
+        assert shares == sorted(shares)
+        (create,) = [asked for asked in editor.asked if asked["method"] == "window/workDoneProgress/create"]
+        assert {bar["token"] for bar in bars(editor)} == {create["params"]["token"]}
+
+        command(editor, "deleteRun", runId=run["runId"])
+        assert command(editor, "listRuns") == []
+        assert not Path(run["folder"]).exists()
+        assert editor.logged == []
+
+
+def test_what_is_on_the_screen_runs_with_the_values_set_for_it(desk: Desk) -> None:
+    saved = desk.config.read_text()
+    with desk.sit_down() as editor:
+        editor.change(desk.uri, 2, {"text": json.dumps(config(steps=2))})
+        run = command(editor, "run", uri=desk.uri, overrides={"passes.tune.training_args.learning_rate": 0.0625})
+        started = json.loads((Path(run["folder"]) / "config.json").read_text())["passes"]["tune"]["training_args"]
+        assert (started["max_steps"], started["learning_rate"]) == (2, 0.0625)
+        assert until(editor, run["runId"], ended)["state"] == "succeeded"
+        told = command(editor, "runDetails", runId=run["runId"])
+        assert len(told["metrics"]["loss"]) == 2
+        assert told["overrides"] == {"passes.tune.training_args.learning_rate": 0.0625}
+        assert desk.config.read_text() == saved
+
+
+def test_the_button_of_the_bar_stops_the_run_and_resuming_finishes_it(make_desk: MakeDesk) -> None:
+    desk = make_desk(config(steps=60))
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        until(editor, run, trains)
+        editor.notify("window/workDoneProgress/cancel", {"token": bars(editor)[0]["token"]})
+        assert until(editor, run, ended)["state"] == "cancelled"
+        assert desk.alive(run) == []
+        done = len(command(editor, "runDetails", runId=run)["metrics"]["loss"])
+        assert 0 < done < 60
+        assert command(editor, "resume", runId=run)["runId"] == run
+        again = until(editor, run, ended)
+        assert (again["state"], again["attempt"]) == ("succeeded", 2)
+
+
+def test_a_run_outlives_the_server_and_the_next_one_can_stop_it(make_desk: MakeDesk) -> None:
+    desk = make_desk(config(steps=MANY))
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        until(editor, run, trains)
+        editor.process.kill()
+        editor.process.wait()
+    before = desk.alive(run)
+    assert before
+    with desk.sit_down() as editor:
+        found = until(editor, run, trains)
+        assert found["state"] == "running"
+        until(editor, run, lambda news: bars(editor))
+        assert bars(editor)[0]["value"]["kind"] == "begin"
+        assert desk.alive(run) == before
+        assert refusal(editor, "resume", {"runId": run})["message"] == "The run is going on."
+        assert refusal(editor, "deleteRun", {"runId": run})["message"] == "The run is going on; cancel it first."
+        assert command(editor, "cancel", runId=run) == {"runId": run, "state": "cancelling"}
+        assert until(editor, run, ended)["state"] == "cancelled"
+        assert desk.alive(run) == []
+        assert command(editor, "cancel", runId=run)["state"] == "cancelled"
+
+
+def test_leaving_the_editor_leaves_the_run(make_desk: MakeDesk) -> None:
+    desk = make_desk(config(steps=MANY))
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        until(editor, run, lambda news: news["state"] == "running")
+        assert editor.stop() == 0
+    assert desk.alive(run)
+    with desk.sit_down() as editor:
+        command(editor, "cancel", runId=run)
+        until(editor, run, ended)
+
+
+@pytest.mark.parametrize("watching", [True, False], ids=["while it is watched", "while nobody watched"])
+def test_a_run_that_was_killed_is_lost_and_can_be_resumed(make_desk: MakeDesk, watching: bool) -> None:
+    desk = make_desk(config(steps=60))
+    editor = desk.sit_down()
+    with editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        until(editor, run, trains)
+        pid = command(editor, "runDetails", runId=run)["pid"]
+        if not watching:
+            editor.process.kill()
+            editor.process.wait()
+        os.killpg(pid, signal.SIGKILL)
+        if watching:
+            editor.replies = {"window/showMessageRequest": {"title": "Resume"}}
+            again = until_resumed(editor, run)
+    if not watching:
+        with Editor() as editor:
+            editor.replies = {"window/showMessageRequest": {"title": "Resume"}}
+            editor.start(BARS, rootUri=desk.folder.as_uri())
+            again = until_resumed(editor, run)
+    assert (again["state"], again["attempt"]) == ("succeeded", 2)
+    offers = [asked for asked in editor.asked if asked["method"] == "window/showMessageRequest"]
+    assert len(offers) == 1
+    assert run in offers[0]["params"]["message"]
+
+
+def until_resumed(editor: Editor, run: str) -> Json:
+    while True:
+        news: Json = editor.note("olivine/runChanged")
+        if news["runId"] == run and news["attempt"] == 2 and ended(news):
+            return news
+
+
+def test_two_runs_at_once_one_from_a_terminal_have_bars_of_their_own(make_desk: MakeDesk) -> None:
+    desk = make_desk(config(steps=MANY))
+    environment = {**os.environ, "OLIVINE_AT_ONCE": "2"}
+    terminal = subprocess.Popen(
+        [sys.executable, "-m", "olivine_pipeline", "run", "--plain", "--up-to", "tune"],
+        cwd=desk.folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with desk.sit_down(runs={"atOnce": 2}) as editor, closing(terminal_guard(terminal)):
+        other = editor.note("olivine/runChanged")["runId"]
+        changed = {"passes.tune.r": 8}
+        own = command(editor, "run", uri=desk.uri, overrides=changed)["runId"]
+        until(editor, own, trains)
+        tokens = {bar["token"] for bar in bars(editor)}
+        assert len(tokens) == 2
+        assert {row["runId"] for row in command(editor, "listRuns")} == {own, other}
+        command(editor, "cancel", runId=other)
+        assert until(editor, other, ended)["state"] == "cancelled"
+        assert terminal.wait(60) == 130
+        assert state_of(editor, own) == "running"
+        command(editor, "cancel", runId=own)
+        assert until(editor, own, ended)["state"] == "cancelled"
+
+
+class terminal_guard:  # noqa: N801 - reads as a verb where it is used
+    """Ends a process that a failing test leaves."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+# Refusals
+
+
+def test_a_config_with_errors_is_refused_with_what_is_wrong(desk: Desk) -> None:
+    broken = json.dumps(config()).replace('"LoRA"', '"LoRB"')
+    with desk.sit_down() as editor:
+        editor.change(desk.uri, 2, {"text": broken})
+        error = refusal(editor, "run", {"uri": desk.uri})
+        assert "nothing was run" in error["message"]
+        (problem,) = [each for each in error["data"]["problems"] if each["code"] == "unknown-type"]
+        assert (problem["line"], problem["column"]) == (1, broken.index('"LoRB"') + 1)
+        assert command(editor, "listRuns") == []
+        assert not (desk.folder / ".olivine").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("run", [], 'needs "uri"'),
+        ("run", [{"uri": 3}], '"uri" must be a string'),
+        ("run", [{"uri": "URI", "upto": "tune"}], 'does not know "upto"'),
+        ("run", [{"uri": "URI", "upTo": "tuen"}], 'no pass "tuen"; it has tune'),
+        ("run", [{"uri": "URI", "force": "yes"}], '"force" must be true or false'),
+        ("run", [{"uri": "URI", "overrides": {"passes.no.where.r": 1}}], "leads nowhere"),
+        ("run", [{"uri": "untitled:Untitled-1"}], "Save the config first"),
+        ("run", [{"uri": "https://example.com/olive-config.json"}], "Save the config first"),
+        ("run", [{"uri": "file:///no/such/olive-config.json"}], "Save the config first"),
+        ("run", ["one", "two"], "one object"),
+        ("cancel", [{"runId": "../../etc"}], "no run"),
+        ("runDetails", [{"runId": "last"}], "no run"),
+        ("deleteRun", [{"runId": ""}], "no run"),
+        ("resume", [{}], 'needs "runId"'),
+        ("listRuns", [{"all": True}], "takes nothing"),
+        ("setupEnvironment", [{"folder": "relative"}], "absolute path"),
+        ("setupEnvironment", [{"device": "abacus"}], "device is one of"),
+        ("fly", [{}], 'no command "olivine.fly"'),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_why(desk: Desk, name: str, arguments: list[Json], expected: str) -> None:
+    given = json.loads(json.dumps(arguments).replace("URI", desk.uri))
+    with desk.sit_down() as editor:
+        assert expected in refusal(editor, name, *given)["message"]
+        assert editor.logged == []
+    assert not (desk.folder / ".olivine").exists()
+
+
+@pytest.mark.parametrize("name", ["run", "resume", "deleteRun", "checkEnvironment", "setupEnvironment"])
+def test_nothing_is_executed_in_a_workspace_that_is_not_trusted(desk: Desk, name: str) -> None:
+    arguments = {"run": {"uri": desk.uri}, "resume": {"runId": "x"}, "deleteRun": {"runId": "x"}}.get(name, {})
+    with desk.sit_down(trusted=False) as editor:
+        # What lies in the workspace must not lend itself trust.
+        settings = {"olivine": {"trusted": True, "pipeline": {"interpreter": "./evil"}}}
+        editor.notify("workspace/didChangeConfiguration", {"settings": settings})
+        assert "not trusted" in refusal(editor, name, arguments)["message"]
+        assert command(editor, "listRuns") == []
+    assert not (desk.folder / ".olivine").exists()
+
+
+def test_trust_can_be_given_later(desk: Desk) -> None:
+    with desk.sit_down(trusted=False) as editor:
+        assert "not trusted" in refusal(editor, "checkEnvironment")["message"]
+        editor.notify("olivine/trustChanged", {"trusted": True})
+        assert command(editor, "checkEnvironment")["ok"]
+
+
+def test_only_folders_of_runs_can_be_named(desk: Desk) -> None:
+    outside = desk.folder.parent / "outside"
+    outside.mkdir()
+    (outside / "run.json").write_text("{}")
+    runs = desk.folder / ".olivine" / "runs"
+    runs.mkdir(parents=True)
+    (runs / "link").symlink_to(outside)
+    with desk.sit_down() as editor:
+        for run in ("link", "../../../outside", str(outside)):
+            assert "no run" in refusal(editor, "deleteRun", {"runId": run})["message"]
+    assert (outside / "run.json").exists()
+
+
+def test_what_runs_write_of_themselves_does_not_have_the_config_checked_again(desk: Desk) -> None:
+    refresh = {**BARS, "workspace": {"diagnostics": {"refreshSupport": True}}}
+    with desk.sit_down(refresh) as editor:
+        inside = (desk.folder / ".olivine" / "runs" / "one" / "run.json").as_uri()
+        editor.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": inside, "type": 2}]})
+        editor.ask("hover", desk.uri, position={"line": 0, "character": 0})
+        assert not [asked for asked in editor.asked if asked["method"] == "workspace/diagnostic/refresh"]
+        beside = (desk.folder / "data" / "train.json").as_uri()
+        editor.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": beside, "type": 2}]})
+        editor.ask("hover", desk.uri, position={"line": 0, "character": 0})
+        assert [asked for asked in editor.asked if asked["method"] == "workspace/diagnostic/refresh"]
