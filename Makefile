@@ -7,6 +7,7 @@ TORCH := torch==2.13.0
 EXAMPLE := examples/phrase-tone
 
 .PHONY: setup demo test lint generated format bench docs clean
+.PHONY: extension vsix vsix-here test-editor code
 
 setup: $(VENV)/.ready
 
@@ -51,5 +52,40 @@ docs: setup
 bench: setup
 	$(BIN)/python -m bench
 
+# The extension for VS Code. Node.js 20 or later; what an editor to test in needs is fetched into the user's cache.
+
+EXTENSION := extension
+VERSION = $(shell node -p "require('./$(EXTENSION)/package.json').version")
+TARGETS := linux-x64 linux-arm64 darwin-x64 darwin-arm64 win32-x64
+HERE = $(shell node -p 'process.platform + "-" + process.arch')
+
+$(EXTENSION)/node_modules/.ready: $(EXTENSION)/package-lock.json
+	npm ci --prefix $(EXTENSION) --ignore-scripts --no-audit --no-fund
+	touch $@
+
+extension: setup $(EXTENSION)/node_modules/.ready
+	$(BIN)/python $(EXTENSION)/scripts/settings.py --check
+	cd $(EXTENSION) && npm run --silent build && npm run --silent lint && npm test --silent
+
+vsix: $(TARGETS:%=vsix-%)
+
+vsix-here:
+	$(MAKE) vsix-$(HERE)
+
+# One after the other: all go through the folder bundled/.
+.NOTPARALLEL: vsix
+vsix-%: setup $(EXTENSION)/node_modules/.ready
+	mkdir -p dist
+	$(BIN)/python $(EXTENSION)/scripts/bundle.py $*
+	cd $(EXTENSION) && npm run --silent build
+	cd $(EXTENSION) && npx vsce package --no-dependencies --target $* --out ../dist/olivine-$*-$(VERSION).vsix
+
+test-editor: vsix-here
+	node $(EXTENSION)/test/editor/run.mjs
+
+code: vsix-here $(EXAMPLE)/model/config.json
+	node $(EXTENSION)/test/editor/demo.mjs
+
 clean:
+	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/bundled
 	rm -rf $(VENV) build dist $(EXAMPLE)/model $(EXAMPLE)/models $(EXAMPLE)/cache
