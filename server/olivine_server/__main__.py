@@ -6,7 +6,7 @@ import argparse
 import gc
 import sys
 
-GARBAGE = 100_000
+GARBAGE = 50_000
 """Objects that may wait for the garbage collector: more than an edit makes, and hardly any is garbage it must find."""
 
 
