@@ -266,7 +266,7 @@ class _Reader:
         if self.damaged < end:
             message = "Olivine reads comments, Microsoft Olive refuses them"
             fix = replace("Remove the comment", span.start, span.end, "")
-            self.problems.append(Problem(span, Severity.WARNING, "comment", message, (fix,)))
+            self.problems.append(Problem(span, Severity.WARNING, "comment", message, (), (fix,)))
         self.at = end
 
     def _report(self, start: int, end: int, code: str, message: str, *fixes: Fix, remove: bool = False) -> None:

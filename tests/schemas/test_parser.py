@@ -243,7 +243,8 @@ def test_one_mistake_gives_one_problem(text: str, code: str, marked: str, data: 
     assert [(problem.code, text[problem.span.start : problem.span.end]) for problem in problems] == [(code, marked)]
     assert to_data(parsed.tree) == data
     if fixed is not None:
-        assert apply_edits(text, problems[0].fixes[0].edits) == fixed
+        fix, *_ = (*problems[0].fixes, *problems[0].suggestions)
+        assert apply_edits(text, fix.edits) == fixed
 
 
 def test_what_microsoft_olive_alone_refuses_is_a_warning() -> None:

@@ -156,3 +156,8 @@ def test_defaults_of_the_old_generation_count_and_get_no_hint_of_their_own() -> 
     {"type": "LoRA", "config": {"training_args": {
     "per_device_train_batch_size": 2}}}}}"""
     assert hints(old)['"per_device_train_batch_size": 2'] == "effective batch 32"
+
+
+def test_a_data_config_tells_at_its_own_name_what_it_holds(folder: DiskFacts) -> None:
+    _, markdown = told('"name": "phrases"', folder)
+    assert "100 rows with columns `phrase`, `tone`" in markdown

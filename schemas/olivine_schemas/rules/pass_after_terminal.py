@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 
 from .order import turns
-from .reading import is_true
+from .reading import ADAPTERS, is_true
 from .rule import Context, Rule
 
 
@@ -28,6 +28,9 @@ def _check(context: Context) -> Iterator[Problem]:
         entry, before, node = turn.entry, turn.onnx, turn.entry.node.get("type")
         if entry.type != "ModelBuilder" or before is None or before.type != "ModelBuilder" or node is None:
             continue
+        trained_between = turn.earlier[turn.earlier.index(before) :] if before in turn.earlier else ()
+        if any(one.type in ADAPTERS for one in trained_between):
+            continue  # the first one stands in the wrong place, which is told there
         if not is_true(entry.config.get("metadata_only")):
             message = (
                 f'"{before.name}" has made an ONNX model already, and ModelBuilder cannot read one. '

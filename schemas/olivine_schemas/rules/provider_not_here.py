@@ -41,6 +41,9 @@ def _asks_for_cuda(system: Object | None, training: bool) -> Node | None:
     if system is None or not is_local(system):
         return None
     named = providers(system)
+    devices = [text_of(accelerator.get("device")) for accelerator in accelerators(system)]
+    if devices and not any(device in (None, "gpu", "any") for device in devices):
+        return None  # that device and provider do not go together is told already
     found: list[Node] = [node for node in named if node.value == CUDA]
     if not named and training:
         found = [d for a in accelerators(system) if (d := a.get("device")) is not None and text_of(d) == "gpu"]

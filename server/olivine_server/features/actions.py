@@ -26,8 +26,6 @@ KINDS = (QUICK_FIX, EXTRACT, REWRITE, FIX_ALL)
 TODAY = "Migrate to today's form"
 ROUNDS = 20
 """Times that fixing all may start over: a fix can uncover what another problem hid."""
-_KEPT = frozenset({"comment"})
-"""Codes that fixing all leaves alone: what a person wrote for people goes only when they choose so."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def fix_all(document: Document) -> tuple[Edit, ...]:
     """The edits that apply the only repair of every problem that has exactly one."""
     text, problems = document.text, document.checked.problems
     for _ in range(0 if document.yaml else ROUNDS):
-        edits = _compatible([p for p in problems if len(p.fixes) == 1 and p.code not in _KEPT])
+        edits = _compatible([problem for problem in problems if len(problem.fixes) == 1])
         if not edits:
             break
         text = apply_edits(text, edits)

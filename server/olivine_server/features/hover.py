@@ -113,9 +113,14 @@ def _type(schema: Subschema, node: Node | None, *, is_pass: bool) -> Iterator[st
 
 
 def _named(context: Context | None, cursor: Cursor) -> Iterator[str]:
-    """A name that the config itself gives: of a pass, a system, an evaluator."""
-    if context is not None and cursor.in_key and len(cursor.path) == 2 and cursor.path[0] in TABLES:
-        yield from targets.summary(context, str(cursor.path[0]), str(cursor.path[1]))
+    """A name that the config itself gives: of a pass, a system, an evaluator, a data config."""
+    if context is None or not cursor.path:
+        return
+    table, *rest = cursor.path
+    if cursor.in_key and len(rest) == 1 and table in TABLES:
+        yield from targets.summary(context, str(table), str(rest[0]))
+    elif not cursor.in_key and table == "data_configs" and len(rest) == 2 and rest[1] == "name":
+        yield from targets.summary(context, "data_configs", text_of(child(context.tree, *cursor.path)) or "")
 
 
 def _pointed_to(document: Document, context: Context | None, cursor: Cursor, offset: int) -> Iterator[str]:
