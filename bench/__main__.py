@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-ALONE = ("check_speed", "forms", "kill_and_resume", "lsp_speed", "refusals", "rerun")
+ALONE = ("check_speed", "forms", "kill_and_resume", "lsp_speed", "refusals", "rerun", "runs")
 """Scripts that need nothing but Olivine and, for `forms`, the demo's model; the others are given folders or peers."""
 
 

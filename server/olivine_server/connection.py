@@ -99,6 +99,7 @@ class Connection(JsonRPCServer):
         code = 0 if self._state is _State.SHUTDOWN else 1
         self._state = _State.SHUTDOWN  # what waits is refused
         self._worker.stop()
+        self.protocol.writer = None  # a thread that still runs must not write while Python ends
         return code
 
     def notify(self, method: str, params: Any) -> None:

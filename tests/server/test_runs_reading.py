@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from olivine_schemas import runs
+from olivine_schemas.ledger.folder import RunFolder
 from olivine_schemas.ledger.follow import Follower
 from olivine_schemas.ledger.summary import Summary
 from olivine_server.features.lenses import LastRun, lenses
 from olivine_server.runs import skim
+from olivine_server.runs.arguments import COMMANDS
 from olivine_server.runs.details import LOG_BYTES, POINTS, log_tail, series
+from olivine_server.runs.watch import Run, change
 from olivine_server.workspace import Document
 
 STEPS = [
@@ -74,7 +79,7 @@ def test_a_series_is_thinned_evenly_and_keeps_its_end(tmp_path: Path, count: int
     assert len(points) <= POINTS
     assert points[0] == (0, 0.0)
     assert points[-1] == (count - 1, (count - 1) / 2)
-    gaps = {after[0] - before[0] for before, after in zip(points[:-2], points[1:-1], strict=True)}
+    gaps = {after[0] - before[0] for before, after in pairwise(points[:-1])}
     assert len(gaps) <= 1
 
 
@@ -98,3 +103,14 @@ def test_the_last_run_stands_above_the_config(last: LastRun, title: str) -> None
     found = [one for one in lenses(document, last) if one.run]
     assert [one.title.endswith(title) for one in found] == [True]
     assert len(lenses(document)) == len(lenses(document, last)) - 1
+
+
+def test_the_manual_names_every_command_argument_and_field() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "server-commands.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### `(.+?)`\n(.*?)(?=^##|\Z)", manual, re.MULTILINE | re.DOTALL))
+    assert {
+        name: [each for each in takes if each not in sections.get(name, "")] for name, takes in COMMANDS.items()
+    } == {name: [] for name in COMMANDS}
+    record = runs.RunRecord("id", runs.RunState.QUEUED, "c", "hash", 0.0)
+    told = change(Run(RunFolder(Path("folder")), record, 0))
+    assert [field for field in told if f"`{field}`" not in manual] == []
