@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,9 +25,12 @@ class Follower:
     offset: int = 0
     _rest: bytes = field(default=b"", repr=False)
     _file: tuple[int, int] | None = None
+    _lines: deque[bytes] = field(default_factory=deque, repr=False)
+    """Whole lines that nobody has asked for yet."""
 
     def new_events(self) -> Iterator[Event]:
         """The events up to now; none where there is no file. One that was cut or replaced is read from its start."""
+        yield from self._events()
         try:
             with self.path.open("rb", buffering=0) as file:
                 yield from self._read(file)
@@ -50,6 +54,10 @@ class Follower:
             self.offset += len(chunk)
             *lines, rest = (self._rest + chunk).split(b"\n")
             self._rest = rest if len(rest) <= LONGEST_LINE else b"\0"
-            for line in lines:
-                if event := load_event(line.decode("utf-8", "replace")):
-                    yield event
+            self._lines.extend(lines)
+            yield from self._events()
+
+    def _events(self) -> Iterator[Event]:
+        while self._lines:
+            if event := load_event(self._lines.popleft().decode("utf-8", "replace")):
+                yield event

@@ -17,6 +17,10 @@ class Summary:
     passes: list[runs.PassInfo] = field(default_factory=list)
     index: int = 0
     """Number of the current pass, from 1; 0 before the first."""
+    of: int = 0
+    """Number of passes."""
+    name: str = ""
+    """Of the current pass."""
     doing: str = ""
     done: float = 0.0
     total: float = 0.0
@@ -37,9 +41,9 @@ class Summary:
     def add(self, event: runs.Event) -> None:
         """Take an event in; one that a later version knows and this one does not changes nothing."""
         if isinstance(event, runs.RunStarted):
-            self.__init__(passes=event.passes)  # type: ignore[misc]  # a resumed run tells anew
+            self.__init__(passes=event.passes, of=len(event.passes))  # type: ignore[misc]  # a resumed run tells anew
         elif isinstance(event, (runs.PassStarted, runs.PassSkipped)):
-            self.index, self.numbers = event.index, {}
+            self.index, self.of, self.name, self.numbers = event.index, event.of, event.name, {}
             self._work("", 1.0 if isinstance(event, runs.PassSkipped) else 0.0, 1.0, "")
         elif isinstance(event, runs.PassFinished):
             self._work("", 1.0, 1.0, "")
@@ -81,15 +85,19 @@ class Summary:
         """The current work in a line: `[1/3] tune: training 42/120 steps, loss 1.83, 50 s left`."""
         parts = []
         if self.total > 1 and self.unit:
-            parts.append(f"{self.doing} {self.done:.0f}/{self.total:.0f} {self.unit}s".strip())
+            parts.append(f"{self.doing} {self.done:.0f}/{self.total:.0f} {_plural(self.unit)}".strip())
         elif self.doing:
             parts.append(self.doing)
         if "loss" in self.numbers:
             parts.append(f"loss {self.numbers['loss']:.4g}")
         if self.eta_seconds is not None:
             parts.append(_left(self.eta_seconds))
-        where = f"[{self.index}/{len(self.passes)}] {self.passes[self.index - 1].name}" if self.index else "starting"
+        where = f"[{self.index}/{self.of}] {self.name}" if self.index else "starting"
         return f"{where}: {', '.join(parts)}" if parts else where
+
+
+def _plural(unit: str) -> str:
+    return unit + ("es" if unit.endswith(("ch", "sh", "x")) else "s")
 
 
 def _left(seconds: float) -> str:
