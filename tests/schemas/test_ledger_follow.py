@@ -114,7 +114,7 @@ STORY: list[tuple[runs.Event, int, str]] = [
     (runs.PassStarted(1.0, "tune", "LoRA", 1, 3), 0, "[1/3] tune"),
     (runs.Progress(1.0, "training", 30, 120, "step", 50.0), 20, "[1/3] tune: training 30/120 steps, 50 s left"),
     (runs.Metric(1.0, "loss", 1.25, 30), 20, "[1/3] tune: training 30/120 steps, loss 1.25, 50 s left"),
-    (runs.Progress(1.0, "evaluating", 1, 10, "batch"), 20, "[1/3] tune: evaluating 1/10 batchs, loss 1.25"),
+    (runs.Progress(1.0, "evaluating", 1, 10, "batch"), 20, "[1/3] tune: evaluating 1/10 batches, loss 1.25"),
     (runs.PassFinished(1.0, "tune", "LoRA", 1, 3, 9.0, "a"), 80, "[1/3] tune: loss 1.25"),
     (runs.PassSkipped(1.0, "merge", "MergeAdapterWeights", 2, 3, "b"), 90, "[2/3] merge"),
     (runs.PassStarted(1.0, "x", "ModelBuilder", 3, 3), 90, "[3/3] x"),
