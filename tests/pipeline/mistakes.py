@@ -207,7 +207,7 @@ NOT_HERE = [
     Mistake(
         "unknown builder option",
         "unknown-builder-option",
-        "{",
+        '"int4_blocksize"',
         _build(extra_options={"int4_blocksize": 16}),
     ),
 ]

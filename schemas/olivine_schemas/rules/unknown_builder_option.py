@@ -54,9 +54,10 @@ def _check(context: Context) -> Iterator[Problem]:
 
 
 def _unknown(member: Member) -> Problem:
-    name = meant(member.name, sorted(OPTIONS))
+    plain = member.name.removeprefix("int4_")  # as the pass calls its own
+    name = meant(plain, sorted(OPTIONS))
     fix = Fix(f'Change to "{name}"', rename_key(member, name)) if name else None
-    severity = Severity.ERROR if slip(member.name, OPTIONS) else Severity.WARNING
+    severity = Severity.ERROR if slip(plain, OPTIONS) else Severity.WARNING
     return RULE.at(member, f'ModelBuilder has no option "{member.name}".', fix, severity=severity)
 
 
