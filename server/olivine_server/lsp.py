@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .features.lenses import LastRun
     from .runs.commands import Runs
 
-PATIENCE = 2.0
-"""Seconds until runs are looked for where no config is open."""
+PATIENCE = 1.0
+"""Seconds until runs are looked for where no config is open, and between two looks for the first run."""
 WATCHED = "**/*.{json,jsonl,csv,parquet,txt,yaml,yml,py,safetensors}"
 """Files whose change may change what is said of a config."""
 
@@ -94,6 +94,7 @@ class Server:
         self._first_told = Event()
         self._runs: Runs | None = None
         self._runs_lock = Lock()
+        self._runs_wanted = Event()
 
     @property
     def handlers(self) -> dict[str, Callable[[Any], Any]]:
@@ -281,11 +282,21 @@ class Server:
 
                 client = Client(self.connection.notify, self.connection.request, self._can)
                 self._runs = Runs(client, self.workspace, lambda: self.settings)
+                self._runs_wanted.set()
             return self._runs
 
     def _follow_runs(self) -> None:
+        """Wait until there is time for runs, and until there are any; then follow them."""
         self._first_told.wait(PATIENCE)
+        while not self._has_runs() and not self._runs_wanted.wait(PATIENCE):
+            pass
         self._find_runs().follow()
+
+    def _has_runs(self) -> bool:
+        """Whether anything was run around here; what follows runs takes time and memory to load."""
+        paths = [self.workspace.root, *(document.path for document in self.workspace)]
+        folders = {folder for path in paths if path for folder in (path, *path.parents)}
+        return any((folder / ".olivine" / "runs").is_dir() for folder in folders)
 
     def _last_run(self, document: Document) -> LastRun | None:
         return self._runs.last_run(document) if self._runs else None

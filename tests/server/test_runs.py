@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_a_run_tells_how_far_it_is_and_what_came_of_it(desk: Desk) -> None:
 
 def test_what_is_on_the_screen_runs_with_the_values_set_for_it(desk: Desk) -> None:
     saved = desk.config.read_text()
-    with desk.sit_down() as editor:
+    with desk.sit_down({**BARS, "workspace": {"codeLens": {"refreshSupport": True}}}) as editor:
         editor.change(desk.uri, 2, {"text": json.dumps(config(steps=2))})
         run = command(editor, "run", uri=desk.uri, overrides={"passes.tune.training_args.learning_rate": 0.0625})
         started = json.loads((Path(run["folder"]) / "config.json").read_text())["passes"]["tune"]["training_args"]
@@ -66,6 +67,7 @@ def test_what_is_on_the_screen_runs_with_the_values_set_for_it(desk: Desk) -> No
         told = command(editor, "runDetails", runId=run["runId"])
         assert len(told["metrics"]["loss"]) == 2
         assert told["overrides"] == {"passes.tune.training_args.learning_rate": 0.0625}
+        assert [asked for asked in editor.asked if asked["method"] == "workspace/codeLens/refresh"]
         assert desk.config.read_text() == saved
 
 
@@ -82,6 +84,30 @@ def test_the_button_of_the_bar_stops_the_run_and_resuming_finishes_it(make_desk:
         assert command(editor, "resume", runId=run)["runId"] == run
         again = until(editor, run, ended)
         assert (again["state"], again["attempt"]) == ("succeeded", 2)
+
+
+def test_a_run_can_be_stopped_before_it_has_begun(desk: Desk) -> None:
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        command(editor, "cancel", runId=run)
+        assert until(editor, run, ended)["state"] == "cancelled"
+        assert desk.alive(run) == []
+
+
+def test_a_run_whose_folder_is_removed_is_told_as_gone(make_desk: MakeDesk) -> None:
+    desk = make_desk(config(steps=MANY))
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)
+        until(editor, run["runId"], trains)
+        pid = command(editor, "runDetails", runId=run["runId"])["pid"]
+        shutil.rmtree(run["folder"], ignore_errors=True)
+        shutil.rmtree(run["folder"], ignore_errors=True)  # the run may have written in between
+        while not editor.note("olivine/runChanged").get("deleted"):
+            pass
+        os.killpg(pid, signal.SIGKILL)
+        assert command(editor, "listRuns") == []
+        assert bars(editor)[-1]["value"]["kind"] == "end"
+        assert editor.logged == []
 
 
 def test_a_run_outlives_the_server_and_the_next_one_can_stop_it(make_desk: MakeDesk) -> None:
