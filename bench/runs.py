@@ -1,6 +1,6 @@
 """What runs cost the language server: answers while many events come, old runs, a huge event file, and cancelling.
 
-    python bench/runs.py [--cancels 20] [--only events|old|huge|cancel]
+    python bench/runs.py [--times 20] [--only events|old|huge|cancel|faults]
 
 Everything runs against the real server over its standard streams. The runs that write events are sleeping processes
 with a writer beside them; the runs that are cancelled are trainings of a two-layer model.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -68,14 +69,15 @@ print(len(watcher.runs))
 def main() -> int:
     """Run the measurements and print their figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--cancels", type=int, default=20)
-    parser.add_argument("--only", choices=("events", "old", "huge", "cancel"))
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--only", choices=("events", "old", "huge", "cancel", "faults"))
     given = parser.parse_args()
     parts = {
         "events": many_events,
         "old": old_runs,
         "huge": huge_file,
-        "cancel": partial(cancels, count=given.cancels),
+        "cancel": partial(cancels, count=given.times),
+        "faults": partial(faults, count=given.times),
     }
     os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
     for name, part in parts.items():
@@ -197,6 +199,51 @@ def cancels(desk: Desk, count: int) -> None:
             assert state == "cancelled", state
     print(f"cancel to nothing alive    {figures(dead)}")
     print(f"cancel to being told       {figures(told)}")
+
+
+def faults(desk: Desk, count: int) -> None:
+    """Servers killed while a run trains, then server and run together, then runs; counts what ended as it should."""
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        until(editor, run, trains)
+        editor.process.kill()
+    whole, found = desk.alive(run), 0
+    for _ in range(count):
+        with desk.sit_down() as editor:
+            found += until(editor, run, lambda news: True)["state"] == "running" and desk.alive(run) == whole
+            editor.process.kill()
+    with desk.sit_down() as editor:
+        command(editor, "cancel", runId=run)
+        found += until(editor, run, ended)["state"] == "cancelled" and not desk.alive(run)
+    print(f"server killed              {found} of {count + 1} times the run went on and was found")
+    for both in (True, False):
+        right = sum(_lost(desk, number, both) for number in range(count))
+        title = "server and run killed" if both else "run killed"
+        print(f"{title:26} {right} of {count} times lost, and offered to be resumed")
+
+
+def _lost(desk: Desk, number: int, both: bool) -> bool:
+    """Kill a run while it trains, perhaps its server too; whether it is told as lost, with the offer to resume it."""
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri, overrides={"passes.tune.training_args.seed": number})["runId"]
+        until(editor, run, trains)
+        pid = command(editor, "runDetails", runId=run)["pid"]
+        if both:
+            editor.process.kill()
+            editor.process.wait()
+        os.kill(pid, signal.SIGKILL)
+        if not both:
+            return _is_lost(editor, desk, run)
+    with desk.sit_down() as editor:
+        return _is_lost(editor, desk, run)
+
+
+def _is_lost(editor: Editor, desk: Desk, run: str) -> bool:
+    while editor.note("olivine/runChanged")["state"] != "lost":
+        pass
+    command(editor, "listRuns")
+    offers = [asked for asked in editor.asked if asked["method"] == "window/showMessageRequest"]
+    return len(offers) == 1 and run in offers[0]["params"]["message"] and not desk.alive(run)
 
 
 @contextmanager

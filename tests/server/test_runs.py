@@ -25,6 +25,8 @@ def state_of(editor: Editor, run_id: str) -> str:
 
 
 def test_a_run_tells_how_far_it_is_and_what_came_of_it(desk: Desk) -> None:
+    if sys.version_info >= (3, 11):  # earlier ones always look in the current folder first
+        (desk.folder / "datasets.py").write_text("raise SystemExit('a module of the person, not the package')")
     with desk.sit_down() as editor:
         run = command(editor, "run", uri=desk.uri)
         assert Path(run["folder"]).parent == desk.folder / ".olivine" / "runs"

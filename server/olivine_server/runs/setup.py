@@ -30,7 +30,8 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """Builds of torch for Linux without the gigabytes for GPUs."""
 
 _NEWS = re.compile(r"(Collecting|Downloading|Installing collected packages|Building|Preparing) ?(\S*)")
-_STEP = 0.1
+_STEP = 0.2
+"""Seconds between two looks at a command, and so between two reports of it."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,13 @@ def _run(command: Sequence[str], title: str, log: Path, tell: Callable[[str], No
         except OSError as error:
             out.write(f"ERROR: {error}\n".encode())
             return False
+    told = ""
     try:
         while process.poll() is None:
             if stop.wait(_STEP):
                 raise Refused("Setting up was cancelled; what was downloaded is kept for the next time.")
-            if news := _news(log, start):
+            if (news := _news(log, start)) != told:
+                told = news
                 tell(f"{title}: {news}")
     finally:
         if process.poll() is None:

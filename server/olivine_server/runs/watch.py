@@ -70,7 +70,7 @@ class Watcher:
         self._wake = Event()
         self._adopted = False
         self._shown: Json = {}
-        self._read: set[Path] = set()
+        self._read: set[tuple[Path, int]] = set()
 
     def look(self) -> None:
         """Look for new and changed runs now."""
@@ -206,8 +206,8 @@ class Watcher:
         self._shown = shown
 
     def _read_stages(self, run: Run) -> None:
-        if run.folder.path not in self._read:
-            self._read.add(run.folder.path)
+        if (run.folder.path, run.stamp) not in self._read:
+            self._read.add((run.folder.path, run.stamp))
             for event in milestones(run.folder.metrics):
                 run.summary.add(event)
 
