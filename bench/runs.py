@@ -225,13 +225,15 @@ def faults(desk: Desk, count: int) -> None:
 def _lost(desk: Desk, number: int, both: bool) -> bool:
     """Kill a run while it trains, perhaps its server too; whether it is told as lost, with the offer to resume it."""
     with desk.sit_down() as editor:
-        run = command(editor, "run", uri=desk.uri, overrides={"passes.tune.training_args.seed": number})["runId"]
+        made = command(editor, "run", uri=desk.uri, overrides={"passes.tune.training_args.seed": number})
+        run = made["runId"]
         until(editor, run, trains)
-        pid = command(editor, "runDetails", runId=run)["pid"]
+        record = RunFolder(Path(made["folder"])).read()
+        assert record and record.pid
         if both:
             editor.process.kill()
             editor.process.wait()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(record.pid, signal.SIGKILL)
         if not both:
             return _is_lost(editor, desk, run)
     with desk.sit_down() as editor:

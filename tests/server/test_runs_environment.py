@@ -13,9 +13,12 @@ import pytest
 from desk import Desk, command, config, refusal
 from editor import Json
 
+from olivine_schemas.ledger.folder import run_folders
+from olivine_schemas.runs import RunArguments
 from olivine_server.runs.arguments import Refused
 from olivine_server.runs.environment import interpreter_for, look, python_of
 from olivine_server.runs.setup import CPU_INDEX, Step, olivine_requirement, set_up, steps, torch_requirement
+from olivine_server.runs.start import Starter
 from olivine_server.settings import read_settings
 
 
@@ -88,6 +91,13 @@ def test_the_chosen_python_comes_before_the_one_that_was_set_up(tmp_path: Path) 
 def test_settings_of_runs(given: Json, expected: tuple[str, int | None]) -> None:
     settings = read_settings({"olivine": given})
     assert (settings.interpreter, settings.at_once) == expected
+
+
+def test_a_python_that_is_gone_leaves_no_run_behind(tmp_path: Path) -> None:
+    config = tmp_path / "olive-config.json"
+    with pytest.raises(Refused, match="cannot be started with"):
+        Starter(str(tmp_path / "gone")).start(config, "{}", RunArguments())
+    assert run_folders(tmp_path) == []
 
 
 # Setting up

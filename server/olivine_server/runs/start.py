@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,11 @@ class Starter:
             folder = create(root_of(config), config, text, arguments)
         except OSError as error:
             raise Refused(f"The run has no place to be kept: {error}") from error
-        self._spawn(folder, lambda record: record)
+        try:
+            self._spawn(folder, lambda record: record)
+        except Refused:
+            shutil.rmtree(folder.path, ignore_errors=True)  # there never was a run
+            raise
         return folder
 
     def resume(self, folder: RunFolder) -> None:
