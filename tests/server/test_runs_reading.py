@@ -16,7 +16,7 @@ from olivine_schemas.ledger.summary import Summary
 from olivine_server.features.lenses import LastRun, lenses
 from olivine_server.runs import skim
 from olivine_server.runs.arguments import COMMANDS
-from olivine_server.runs.details import LOG_BYTES, POINTS, log_tail, series
+from olivine_server.runs.details import LOG_BYTES, POINTS, details, log_tail, series
 from olivine_server.runs.watch import Run, change
 from olivine_server.workspace import Document
 
@@ -113,3 +113,23 @@ def test_the_manual_names_every_command_argument_and_field() -> None:
     record = runs.RunRecord("id", runs.RunState.QUEUED, "c", "hash", 0.0)
     told = change(Run(RunFolder(Path("folder")), record, 0))
     assert [field for field in told if f"`{field}`" not in manual] == []
+
+
+def test_details_tell_what_was_measured_since_and_when_passes_ran(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    run = Run(folder, runs.RunRecord("id", runs.RunState.SUCCEEDED, "c", "h", 1.0), 0)
+    write(folder.events, 1)
+    lines = [runs.dump_event(runs.Metric(1.0, "loss", 1.0 / step, step)) + "\n" for step in (1, 2, 3)]
+    folder.metrics.write_text(lines[0] + lines[1] + lines[2][:20])
+    first = details(run)
+    assert first["metrics"] == {"loss": [(1, 1.0), (2, 0.5)]}
+    folder.metrics.write_text("".join(lines))
+    then = details(run, first["metricsEnd"])
+    assert then["metrics"] == {"loss": [(3, 1.0 / 3)]}
+    assert then["metricsStart"] == first["metricsEnd"]
+    folder.metrics.write_text(lines[0])  # a new file of the same name
+    assert details(run, then["metricsEnd"])["metricsStart"] == 0
+    assert [(each["name"], each["started"], each["seconds"]) for each in then["timeline"]] == [
+        ("tune", 0.0, 1.0),
+        ("merge", 2.0, None),
+    ]

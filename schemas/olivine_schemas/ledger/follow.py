@@ -44,6 +44,16 @@ class Follower:
             if whole > self.offset + size:
                 self.offset, self._rest = whole - size, b"\0"  # what follows completes a line that is no event
 
+    def skip_to(self, offset: int) -> None:
+        """Leave out what is before an `end_of_lines` of earlier; nothing where the file is shorter now."""
+        with suppress(OSError):
+            self.offset = offset if offset <= self.path.stat().st_size else 0
+
+    @property
+    def end_of_lines(self) -> int:
+        """Where the last whole line that was read ends, in bytes."""
+        return self.offset - len(self._rest)
+
     def _read(self, file: RawIOBase) -> Iterator[Event]:
         status = os.fstat(file.fileno())
         if self._file not in (None, (status.st_dev, status.st_ino)) or status.st_size < self.offset:

@@ -35,14 +35,14 @@ COMMANDS: dict[str, dict[str, Takes]] = {
     "olivine.cancel": _RUN,
     "olivine.resume": _RUN,
     "olivine.listRuns": {},
-    "olivine.runDetails": _RUN,
+    "olivine.runDetails": {**_RUN, "since": Takes(int)},
     "olivine.deleteRun": _RUN,
     "olivine.checkEnvironment": {},
     "olivine.setupEnvironment": {"folder": Takes(str), "device": Takes(str)},
 }
 """The commands with their arguments."""
 
-_WORDS = {str: "a string", bool: "true or false", dict: "an object"}
+_WORDS = {str: "a string", bool: "true or false", dict: "an object", int: "a whole number", float: "a number"}
 
 
 def read_arguments(command: str, given: Any) -> Mapping[str, Any]:

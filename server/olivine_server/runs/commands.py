@@ -140,7 +140,7 @@ class Runs:
         return work
 
     def _details(self, values: Mapping[str, Any]) -> Work:
-        return lambda: details(self._found(values))
+        return lambda: details(self._found(values), max(0, values.get("since", 0)))
 
     def _delete(self, values: Mapping[str, Any]) -> Work:
         def work() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from olivine_schemas.ledger.follow import Follower
 from olivine_schemas.ledger.summary import Summary
 from olivine_schemas.redact import redact
-from olivine_schemas.runs import Metric
+from olivine_schemas.runs import Event, Metric, PassFinished, PassSkipped, PassStarted, RunStarted
 
 from .progress import Json
 from .skim import milestones
@@ -43,11 +43,18 @@ def row(run: Run) -> Json:
     }
 
 
-def details(run: Run) -> Json:
-    """All that is known of a run, in an amount that a view can show."""
-    summary = Summary()
+def details(run: Run, since: int = 0) -> Json:
+    """All that is known of a run, in an amount that a view can show.
+
+    With `since`, the "metricsEnd" of an earlier answer, "metrics" are only those measured after it.
+    """
+    summary, timeline = Summary(), Timeline()
     for event in milestones(run.folder.events):
         summary.add(event)
+        timeline.add(event)
+    follower = Follower(run.folder.metrics)
+    follower.skip_to(since)
+    metrics_start = follower.offset
     return {
         **row(run),
         "progress": change(run) if run.active else None,
@@ -57,8 +64,11 @@ def details(run: Run) -> Json:
         "pid": run.record.pid,
         "versions": run.record.versions,
         "passes": [asdict(each) for each in summary.passes],
+        "timeline": timeline.passes,
         "stages": summary.stages,
-        "metrics": series(run.folder.metrics),
+        "metrics": _measured(follower),
+        "metricsStart": metrics_start,
+        "metricsEnd": follower.end_of_lines,
         "artifacts": [asdict(each) for each in summary.artifacts],
         "warnings": [asdict(each) for each in summary.warnings],
         "failure": asdict(summary.failed) if summary.failed else None,
@@ -67,10 +77,32 @@ def details(run: Run) -> Json:
     }
 
 
+class Timeline:
+    """When the passes of a run began and what they took; those of its last attempt."""
+
+    def __init__(self) -> None:
+        self.passes: list[Json] = []
+
+    def add(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, RunStarted):
+            self.passes = []
+        elif isinstance(event, PassStarted | PassSkipped):
+            cached = isinstance(event, PassSkipped)
+            begun = {"name": event.name, "type": event.pass_type, "started": event.time, "cached": cached}
+            self.passes.append({**begun, "seconds": 0.0 if cached else None})
+        elif isinstance(event, PassFinished) and self.passes:
+            self.passes[-1]["seconds"] = event.seconds
+
+
 def series(path: Path) -> dict[str, list[Point]]:
     """The course of each metric as pairs of step and value, thinned out evenly."""
+    return _measured(Follower(path))
+
+
+def _measured(follower: Follower) -> dict[str, list[Point]]:
     found: dict[str, _Series] = defaultdict(_Series)
-    for event in Follower(path).new_events():
+    for event in follower.new_events():
         if isinstance(event, Metric):
             found[event.name].add((event.step, event.value))
     return {name: each.points for name, each in found.items()}
