@@ -122,16 +122,14 @@ class Measurements:
             self._data = read_held_out(self._source, self._plan)
         return self._data
 
+    def is_known(self, stage: Stage) -> bool:
+        """Whether the store has the measurements of a stage."""
+        again = self._plan.workflow.engine.clean_evaluation_cache
+        return not again and _stored(self._plan.store, self._key(stage)) is not None
+
     def measure(self, stage: Stage) -> Measured:
         """The measurements of a stage, from the store where they are there."""
-        key = digest_of(
-            {
-                "evaluation": REVISION,
-                "model": stage.model.key,
-                "data": self._source_key,
-                "device": stage.site.device.kind,
-            }
-        )
+        key = self._key(stage)
         store, again = self._plan.store, self._plan.workflow.engine.clean_evaluation_cache
         measured = None if again else _stored(store, key)
         if measured is None:
@@ -139,6 +137,16 @@ class Measurements:
                 measured = (None if again else _stored(store, key)) or self._measure(stage, key)
         self._journal.evaluated(stage.name, asdict(measured.metrics))
         return measured
+
+    def _key(self, stage: Stage) -> str:
+        return digest_of(
+            {
+                "evaluation": REVISION,
+                "model": stage.model.key,
+                "data": self._source_key,
+                "device": stage.site.device.kind,
+            }
+        )
 
     def _measure(self, stage: Stage, key: str) -> Measured:
         self._cancel.check()

@@ -46,6 +46,13 @@ def prepare(config: Path, text: str | None = None, wishes: Wishes | None = None)
     return planned
 
 
+def has_work(planned: Plan) -> bool:
+    """Whether a run of the plan makes or measures anything, or finds all of it in the cache."""
+    measurements = Measurements(planned, Journal(), Cancel())
+    made = all(step.entry for step in planned.passes)
+    return not made or not all(measurements.is_known(stage) for stage in stages_of(planned))
+
+
 def run(planned: Plan, journal: Journal, *, cancel: Cancel, resumed: bool = False) -> RunReport:
     """Do what is planned. Raises `RunError` and `Cancelled`; finished passes stay.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from olivine_pipeline.cli import COMMANDS
 from olivine_pipeline.commands.chat import find_model
 from olivine_pipeline.commands.check import compatible_edits
 from olivine_pipeline.manual import MANUAL, manual
@@ -73,7 +74,7 @@ def test_help_tells_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
         assert word in done.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "check", "plan", "migrate", "schema", "doctor", "chat", "clean", "lsp"])
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     done = olivine(command, "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from live import Live, made, start, training, workspace
-from runs import run_well, write_config
+from runs import LORA, run_well, todays_config, write_config
 
 from olivine_pipeline import queue
 from olivine_schemas.ledger.control import cancel, settled
@@ -140,6 +140,18 @@ def test_who_finds_everything_in_the_cache_does_not_wait(tiny_model: Path, tmp_p
     busy = holder("busy")
     start(folder, **shared(tmp_path)).end_well()
     busy.communicate("")
+
+
+def test_who_measures_waits(tiny_model: Path, tmp_path: Path) -> None:
+    folder = workspace(tmp_path / "measure", tiny_model, todays_config(tune=LORA))
+    run_well(folder)
+    held_out = folder / "data" / "held-out.json"
+    held_out.write_text(held_out.read_text().replace("empty", "vacant", 1))
+    busy = holder("busy")
+    waiting = start(folder, **shared(tmp_path))
+    waiting.until(lambda: is_queued(waiting))
+    busy.communicate("")
+    waiting.end_well()
 
 
 def test_after_waiting_what_another_run_has_made_is_taken(folder: Path, tmp_path: Path) -> None:

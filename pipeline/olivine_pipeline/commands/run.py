@@ -197,8 +197,10 @@ def keep(run: Session, text: str) -> None:
 @contextmanager
 def turn(run: Session, planned: Plan) -> Iterator[bool]:
     """Use the device; yields whether that took waiting. A run that finds every result in the cache does not ask."""
+    from olivine_pipeline import workflow
+
     ticket = None
-    if any(step.entry is None for step in planned.passes):
+    if workflow.has_work(planned):
         try:
             name = run.record.id if run.record else f"process-{os.getpid()}"
             ticket = queue.draw(planned.site.device.kind, name)
