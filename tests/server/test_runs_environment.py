@@ -16,7 +16,7 @@ from editor import Json
 from olivine_schemas.ledger.folder import run_folders
 from olivine_schemas.runs import RunArguments
 from olivine_server.runs.arguments import Refused
-from olivine_server.runs.environment import interpreter_for, look, python_of
+from olivine_server.runs.environment import READY, interpreter_for, look, python_of
 from olivine_server.runs.setup import CPU_INDEX, Step, olivine_requirement, set_up, steps, torch_requirement
 from olivine_server.runs.start import Starter
 from olivine_server.settings import read_settings
@@ -73,6 +73,8 @@ def test_the_chosen_python_comes_before_the_one_that_was_set_up(tmp_path: Path) 
     made = python_of(tmp_path / ".olivine" / "venv")
     made.parent.mkdir(parents=True)
     made.touch()
+    assert interpreter_for("", tmp_path) == sys.executable  # half made
+    (tmp_path / ".olivine" / "venv" / READY).touch()
     assert interpreter_for("", tmp_path) == str(made)
     assert interpreter_for("python3", tmp_path) == "python3"
     assert interpreter_for("env/bin/python", tmp_path) == str(tmp_path / "env" / "bin" / "python")

@@ -6,7 +6,6 @@ a command that has any answers with the function to be run there.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -159,7 +158,7 @@ class Runs:
         return lambda: self._environment().to_data()
 
     def _set_up_environment(self, values: Mapping[str, Any]) -> Work:
-        from .setup import EXTRAS, device_found, set_up, steps  # needed once, if ever
+        from .setup import EXTRAS, device_found, make  # needed once, if ever
 
         root = self._workspace.root
         if "folder" not in values and root is None:
@@ -177,9 +176,8 @@ class Runs:
         bar, stop = self._setting_up
 
         def work() -> Json:
-            log = target.with_name(f"{target.name}-setup.log")
             try:
-                set_up(steps(target, device, sys.executable), log, bar.show, stop)
+                log = make(target, device, bar.show, stop)
             finally:
                 bar.end("")
                 self._setting_up = None

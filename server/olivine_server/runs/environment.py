@@ -16,6 +16,8 @@ from .start import environment
 SECONDS = 60
 """How long a Python may take to tell what it has."""
 SET_UP = "olivine.setupEnvironment"
+READY = "olivine.ready"
+"""A file in an environment that is set up to the end; one that is half made is not used."""
 
 _PROBE = """
 import json, platform
@@ -64,8 +66,8 @@ def interpreter_for(chosen: str, folder: Path | None) -> str:
         path = Path(chosen).expanduser()
         # A bare name is looked up where programs are; a path is relative to what is open, not to each config.
         return str((folder or Path()) / path) if len(path.parts) > 1 else chosen
-    made = python_of(folder / HOME / "venv") if folder else None
-    return str(made) if made and made.exists() else sys.executable
+    made = folder / HOME / "venv" if folder else None
+    return str(python_of(made)) if made and (made / READY).exists() else sys.executable
 
 
 def python_of(venv: Path) -> Path:

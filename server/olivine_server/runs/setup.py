@@ -20,7 +20,7 @@ from olivine_schemas.ledger.folder import HOME
 from olivine_schemas.redact import redact
 
 from .arguments import Refused
-from .environment import python_of
+from .environment import READY, python_of
 from .start import environment
 
 Device = Literal["cpu", "cuda", "directml"]
@@ -62,6 +62,14 @@ def steps(folder: Path, device: Device, base: str) -> list[Step]:
         Step("installing torch", torch),
         Step("installing Olivine", ((*pip, olivine_requirement(EXTRAS[device])),)),
     ]
+
+
+def make(folder: Path, device: Device, tell: Callable[[str, int], None], stop: Event) -> Path:
+    """Set up `folder`; the log of that. `tell` gets a line and a percentage. Raises Refused, as it does once stopped."""
+    log = folder.with_name(f"{folder.name}-setup.log")
+    set_up(steps(folder, device, sys.executable), log, tell, stop)
+    (folder / READY).touch()
+    return log
 
 
 def torch_requirement() -> str:
