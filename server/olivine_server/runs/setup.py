@@ -65,7 +65,7 @@ def steps(folder: Path, device: Device, base: str) -> list[Step]:
 
 
 def make(folder: Path, device: Device, tell: Callable[[str, int], None], stop: Event) -> Path:
-    """Set up `folder`; the log of that. `tell` gets a line and a percentage. Raises Refused, as it does once stopped."""
+    """Set up `folder`, and tell the log of that. `tell` is as for `set_up`, which raises Refused."""
     log = folder.with_name(f"{folder.name}-setup.log")
     set_up(steps(folder, device, sys.executable), log, tell, stop)
     (folder / READY).touch()
