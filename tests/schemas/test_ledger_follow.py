@@ -112,6 +112,7 @@ STORY: list[tuple[runs.Event, int, str]] = [
     (STARTED, 0, "starting"),
     (runs.Progress(1.0, "loading libraries", 0, 0, "library"), 0, "starting: loading libraries"),
     (runs.PassStarted(1.0, "tune", "LoRA", 1, 3), 0, "[1/3] tune"),
+    (runs.Progress(1.0, "preparing data", 9, 9, "row"), 0, "[1/3] tune: preparing data 9/9 rows"),
     (runs.Progress(1.0, "training", 30, 120, "step", 50.0), 20, "[1/3] tune: training 30/120 steps, 50 s left"),
     (runs.Metric(1.0, "loss", 1.25, 30), 20, "[1/3] tune: training 30/120 steps, loss 1.25, 50 s left"),
     (runs.Progress(1.0, "evaluating", 1, 10, "batch"), 20, "[1/3] tune: evaluating 1/10 batches, loss 1.25"),
@@ -130,9 +131,17 @@ def test_a_summary_tells_where_a_run_is() -> None:
         assert (summary.percent, summary.line) == (percent, words), event
 
 
+def test_a_cancelled_run_is_not_done() -> None:
+    summary = Summary()
+    for event, _, _ in STORY[:6]:
+        summary.add(event)
+    summary.add(runs.RunFinished(2.0, "cancelled", 20.0))
+    assert summary.percent == 20
+
+
 def test_a_resumed_run_begins_anew() -> None:
     summary = Summary()
-    for event, _, _ in STORY[:7]:
+    for event, _, _ in STORY[:8]:
         summary.add(event)
     summary.add(runs.RunFailed(2.0, "x", "broken"))
     summary.add(STARTED)

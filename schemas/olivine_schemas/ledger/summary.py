@@ -8,6 +8,8 @@ from olivine_schemas import runs
 
 WEIGHTS = {"LoRA": 8.0, "QLoRA": 8.0}
 """How much of a run's time a pass takes beside one of any other type, roughly: for the percentage of the whole."""
+ON_THE_SIDE = frozenset({"row", "batch", "byte", "library", "run"})
+"""Units of work beside what a pass is for: preparing, evaluating, saving. The percentage waits meanwhile."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Summary:
     warnings: list[runs.Warned] = field(default_factory=list)
     failed: runs.RunFailed | None = None
     finished: runs.RunFinished | None = None
+    share: float = 0.0
+    """How much of the current pass is done, 0 to 1."""
     percent: int = 0
     """How much of the whole run is done, 0 to 100; it never goes back, nor says 100 before the end."""
 
@@ -44,19 +48,23 @@ class Summary:
             self.__init__(passes=event.passes, of=len(event.passes))  # type: ignore[misc]  # a resumed run tells anew
         elif isinstance(event, (runs.PassStarted, runs.PassSkipped)):
             self.index, self.of, self.name, self.numbers = event.index, event.of, event.name, {}
-            self._work("", 1.0 if isinstance(event, runs.PassSkipped) else 0.0, 1.0, "")
+            self.share = 1.0 if isinstance(event, runs.PassSkipped) else 0.0
+            self._work("", 0.0, 0.0, "")
         elif isinstance(event, runs.PassFinished):
-            self._work("", 1.0, 1.0, "")
+            self.share = 1.0
+            self._work("", 0.0, 0.0, "")
         elif isinstance(event, runs.Progress):
             self._work(event.doing, event.done, event.total, event.unit, event.eta_seconds)
         elif isinstance(event, runs.Metric):
             self.numbers[event.name] = event.value
         else:
             self._keep(event)
-        self.percent = max(self.percent, self._share())
+        self.percent = max(self.percent, self._percent())
 
     def _work(self, doing: str, done: float, total: float, unit: str, eta: float | None = None) -> None:
         self.doing, self.done, self.total, self.unit, self.eta_seconds = doing, done, total, unit, eta
+        if total and unit not in ON_THE_SIDE:
+            self.share = min(1.0, max(self.share, done / total))
 
     def _keep(self, event: runs.Event) -> None:
         if isinstance(event, runs.Evaluated):
@@ -70,15 +78,14 @@ class Summary:
         elif isinstance(event, runs.RunFinished):
             self.finished = event
 
-    def _share(self) -> int:
-        if self.finished:
+    def _percent(self) -> int:
+        if self.finished and self.finished.state == runs.RunState.SUCCEEDED:
             return 100
         weights = [WEIGHTS.get(one.type, 1.0) for one in self.passes]
         if not self.index or not weights:
             return 0
-        share = min(1.0, self.done / self.total) if self.total else 0.0
         before = sum(weights[: self.index - 1])
-        return min(99, int(100 * (before + share * weights[min(self.index, len(weights)) - 1]) / sum(weights)))
+        return min(99, int(100 * (before + self.share * weights[min(self.index, len(weights)) - 1]) / sum(weights)))
 
     @property
     def line(self) -> str:
