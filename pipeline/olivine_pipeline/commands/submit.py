@@ -1,0 +1,156 @@
+"""`olivine submit`: run a config on its Azure ML system, and follow the job until its results are here."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from olivine_pipeline.cli import CANCELLED, DONE, FAILED, REFUSED
+from olivine_pipeline.commands.run import (
+    DEFAULT_CONFIG,
+    REFUSALS,
+    Session,
+    explained,
+    keep,
+    listen,
+    overridden,
+    refusal,
+)
+from olivine_pipeline.documents import read_config
+from olivine_pipeline.errors import Cancelled, ConfigRefused, RunError
+from olivine_pipeline.journal import EventFile, Journal
+from olivine_pipeline.terminal import open_display
+from olivine_schemas.ledger.folder import RunFolder, create, root_of
+from olivine_schemas.ledger.process import RUN_VARIABLE, identity
+from olivine_schemas.runs import RunRecord, RunState
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "config",
+        nargs="?",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="CONFIG",
+        help=f"config to submit (default: {DEFAULT_CONFIG})",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would be uploaded and asked for, and stop")
+    parser.add_argument("--detach", action="store_true", help="leave the watching to a process in the background")
+    parser.add_argument("--job", metavar="NAME", help="follow a job that was submitted before, from any machine")
+    parser.add_argument("--events", metavar="FILE", help="append events as JSON lines to FILE; - is standard output")
+    parser.add_argument("--up-to", metavar="PASS", help="stop after this pass")
+    parser.add_argument("--force", action="store_true", help="go on in spite of errors that the check finds")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="set a value of the config for this run, as in passes.tune.r=8; the value is JSON",
+    )
+    parser.add_argument("--run-folder", type=Path, metavar="FOLDER", help="be the run that FOLDER was made for")
+    parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
+    parser.set_defaults(fresh=False)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Submit and follow; the exit code says how the job ended."""
+    display = open_display(sys.stderr if args.events == "-" else sys.stdout, args.plain or args.dry_run or args.detach)
+    journal = Journal([display, *([EventFile(args.events)] if args.events else [])])
+    run = Session(args.config, args, display, journal)
+    with closing(journal):
+        if args.dry_run:
+            return told(run, show)
+        return told(run, detach if args.detach else follow)
+
+
+def told(run: Session, work: Callable[[Session], None]) -> int:
+    """Do the work, and turn every way it can end into its event and exit code."""
+    started, journal = time.monotonic(), run.journal
+    try:
+        work(run)
+        return DONE
+    except ConfigRefused as error:
+        journal.failed(refusal(error, run.displays))
+        return REFUSED
+    except (Cancelled, KeyboardInterrupt):
+        if not journal.ended:
+            journal.finished(RunState.CANCELLED, time.monotonic() - started)
+        return CANCELLED
+    except Exception as error:
+        if not journal.ended:
+            journal.failed(error if isinstance(error, RunError) else explained(error, run))
+        return REFUSED if getattr(error, "code", "") in REFUSALS else FAILED
+    finally:
+        run.cancel.ended()
+
+
+def show(run: Session) -> None:
+    """What would be uploaded and asked for."""
+    from olivine_pipeline.hosts.azureml.overview import overview
+
+    run.display.show_text(overview(_prepared(run, overridden(run), run.args)))
+
+
+def follow(run: Session) -> None:
+    """Be the run: submit its job, unless it has one, and watch it to its end."""
+    from olivine_pipeline.hosts.azureml import host
+
+    listen(run)
+    record = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
+    text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
+    prepared = _prepared(run, text, record.arguments if record else run.args)
+    if record is None:
+        keep(run, text)
+
+    def say(line: str) -> None:
+        for display in run.displays:
+            display.show_text(line)
+        run.journal.log("info", line)
+
+    folder = run.recorder.folder.path if run.recorder else None
+    host.run(prepared, host.Voice(run.journal, say, run.cancel), folder, run.args.job)
+
+
+def _prepared(run: Session, text: str, asked: Any) -> Any:
+    from olivine_pipeline.hosts.azureml.host import prepare
+    from olivine_pipeline.plan import Wishes
+
+    return prepare(run.config, text, Wishes(up_to=asked.up_to, force=asked.force))
+
+
+def detach(run: Session) -> None:
+    """Refuse what cannot work, then let a process of its own be the run."""
+    from olivine_pipeline.commands.run import arguments
+
+    text = overridden(run)
+    _prepared(run, text, run.args)
+    folder = create(root_of(run.config), run.config, text, arguments(run.args))
+    command = [sys.executable, "-m", "olivine_pipeline", "submit", "--plain", "--run-folder", str(folder.path)]
+    command += ["--job", run.args.job] if run.args.job else []
+
+    def spawn(record: RunRecord) -> RunRecord:
+        process = _spawned([*command, "--", str(run.config.absolute())], folder)
+        return RunRecord(**{**vars(record), "pid": process.pid, "process": identity(process.pid)})
+
+    folder.update(spawn)
+    run.display.show_text(f"run {folder.id}; watch it: olivine attach {folder.id}")
+
+
+def _spawned(command: list[str], folder: RunFolder) -> subprocess.Popen[bytes]:
+    """A process that outlives this one and its terminal."""
+    import os
+
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    quiet = subprocess.DEVNULL
+    with folder.console.open("ab") as console:
+        env = {**os.environ, RUN_VARIABLE: str(folder.path)}
+        return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=console, env=env, **group)

@@ -1,0 +1,1 @@
+"""Machines other than this one that a config may name as host."""

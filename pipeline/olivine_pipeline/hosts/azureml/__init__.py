@@ -1,0 +1,15 @@
+"""Runs on Azure Machine Learning: one command job that runs the same config on a compute, watched from here.
+
+    request      what the config asks of Azure ML, without contacting it
+    snapshot     the folder that is uploaded
+    packages     the Python environment that is pinned where the config names none
+    credentials  who signs in
+    connection   every call of the service
+    refusals     its errors in the person's words
+    watch        a job's log turned into the events of a run
+    download     its results, checked and resumable
+    job          what runs on the compute
+    host         all of it together
+
+Only `connection`, `credentials`, `watch` and `download` import packages of Azure, which takes seconds.
+"""

@@ -1,0 +1,212 @@
+"""Every call of Azure ML that a run makes, through the SDK where it has a public way and over plain HTTP where not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from azure.ai.ml import Input, MLClient, Output, command
+from azure.ai.ml.entities import BuildContext, Environment, Job
+from azure.core import PipelineClient
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceResponseError
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+from azure.core.rest import HttpRequest
+
+from .credentials import Chain, credential_for
+from .refusals import is_passing, refusal, status_of
+from .request import RESULTS, Request, Workspace
+
+AUDIENCE = "https://management.azure.com/.default"
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A container of blobs, and what opens it: a shared access signature, a key, or a credential."""
+
+    url: str
+    container: str
+    secret: Any
+
+
+class Connection:
+    """A workspace, signed in to. Everything raises `RunError` in the person's words."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._credential = credential_for(workspace)
+        self._client = MLClient(
+            self._credential,
+            workspace.subscription_id,
+            workspace.resource_group,
+            workspace.workspace_name,
+            enable_telemetry=False,
+            show_progress=False,
+            retry_total=0,
+            read_timeout=workspace.read_timeout,
+        )
+        self._history = ""
+        self._signed_in = PipelineClient("", policies=[BearerTokenCredentialPolicy(self._credential, AUDIENCE)])
+        self._plain: PipelineClient[Any, Any] = PipelineClient("", policies=[])
+
+    def open(self) -> None:
+        """Find the workspace: it is there, and this person may see it."""
+        found = self._tried(lambda: self._client.workspaces.get(self.workspace.workspace_name))
+        urls = self._tried(lambda: self._json(self._plain, str(found.discovery_url)))
+        self._history = f"{urls['history']}/history/v1.0{self._path}"
+
+    @property
+    def _path(self) -> str:
+        w = self.workspace
+        group = f"/subscriptions/{w.subscription_id}/resourceGroups/{w.resource_group}"
+        return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{w.workspace_name}"
+
+    def find_job(self, name: str) -> Job | None:
+        """The job of this name; None where there is none."""
+        return self._tried(lambda: _or_none(lambda: self._client.jobs.get(name)))
+
+    def submit(self, request: Request, name: str, folder: Path, line: str, conda: Path | None) -> Job:
+        """Submit the snapshot in `folder` as the job `name`; the job that has this name already, where one has."""
+        job = command(
+            name=name,
+            code=str(folder),
+            command=line,
+            environment=_environment(request, conda),
+            compute=request.compute,
+            inputs={one.name: Input(type=one.kind, path=one.uri, mode="ro_mount") for one in request.inputs},
+            outputs={RESULTS: Output(type="uri_folder", path=results_uri(request.datastore, name), mode="rw_mount")},
+            experiment_name=request.experiment,
+            display_name=request.display_name,
+            tags={"olivine": name, **request.tags},
+            instance_count=request.nodes,
+            instance_type=request.resources.get("instance_type"),
+            shm_size=request.resources.get("shm_size"),
+            docker_args=request.resources.get("docker_args"),
+            distribution=_distribution(request),
+        )
+        if job.resources and request.resources.get("properties"):
+            job.resources.properties = request.resources["properties"]
+        return self._tried(lambda: self._create(job, name))
+
+    def _create(self, job: Job, name: str) -> Job:
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # where it prints colour codes, whatever it is told
+                return self._client.jobs.create_or_update(job)
+        except HttpResponseError as error:
+            # A request that was answered by an error, or not at all, may have been heard all the same.
+            taken = status_of(error) == 409 or (status_of(error) == 400 and "already exists" in str(error))
+            if taken and (found := _or_none(lambda: self._client.jobs.get(name))):
+                return found
+            raise
+
+    def cancel(self, name: str) -> None:
+        """Ask for the end of a job; one that has ended is left alone."""
+        self._tried(lambda: _or_none(lambda: self._client.jobs.begin_cancel(name, polling=False)))
+
+    def details(self, name: str) -> dict[str, Any]:
+        """Status, log files and error of a job. Raises the exceptions of azure.core: watching outlives many."""
+        return self._json(self._signed_in, f"{self._history}/runs/{name}/details")
+
+    def read(self, url: str, offset: int) -> tuple[bytes, bool]:
+        """A signed file from `offset` on, and whether it was cut shorter than that. Raises those of azure.core."""
+        headers = {"Range": f"bytes={offset}-", "x-ms-version": "2021-06-08"}
+        try:
+            answer = self._get(self._plain, url, headers)
+        except HttpResponseError as error:
+            if error.status_code != 416 or error.response is None:
+                raise
+            size = (error.response.headers.get("Content-Range") or "").rpartition("/")[2]
+            return b"", size.isdecimal() and int(size) < offset
+        data = answer.read()
+        return (data if answer.status_code == 206 else data[offset:]), False
+
+    def storage(self, datastore: str) -> Storage:
+        """How to reach the blobs of a datastore; the signature is good for about an hour."""
+        found = self._tried(lambda: self._client.datastores.get(datastore, include_secrets=True))
+        secrets = found.credentials
+        secret = getattr(secrets, "sas_token", None) or getattr(secrets, "account_key", None) or self._credential
+        account: Any = found
+        url = f"{account.protocol}://{account.account_name}.blob.{account.endpoint}"
+        return Storage(url, account.container_name, secret)
+
+    def sign_in_again(self) -> None:
+        """Take no kept token any more."""
+        if isinstance(self._credential, Chain):
+            self._credential.forget()
+
+    def _json(self, client: PipelineClient[Any, Any], url: str) -> dict[str, Any]:
+        try:
+            return dict(self._get(client, url).json())
+        except ValueError as error:  # an answer that was cut short
+            raise ServiceResponseError("The answer is not whole.") from error
+
+    def _get(self, client: PipelineClient[Any, Any], url: str, headers: dict[str, str] | None = None) -> Any:
+        request = HttpRequest("GET", url, headers=headers or {})
+        answer = client.send_request(request, connection_timeout=30, read_timeout=self.workspace.read_timeout)
+        answer.raise_for_status()
+        return answer
+
+    def _tried(self, call: Callable[[], T]) -> T:
+        """Do it, again where that may help, for as many times as the config says."""
+        wait = FIRST_WAIT
+        for left in range(max(self.workspace.retries, 1), -1, -1):
+            try:
+                return call()
+            except Exception as error:
+                if status_of(error) == 401:
+                    self.sign_in_again()
+                elif not is_passing(error):
+                    raise refusal(error, self.workspace) from error
+                if not left:
+                    raise refusal(error, self.workspace) from error
+                time.sleep(wait_for(error, wait))
+                wait = min(2 * wait, LONGEST_WAIT)
+        raise AssertionError
+
+
+def wait_for(error: BaseException, otherwise: float) -> float:
+    """Seconds to wait after an error: what the service asks for, else what the caller thinks."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    asked = str(headers.get("Retry-After", ""))
+    return min(float(asked), LONGEST_WAIT) if asked.isdecimal() else otherwise
+
+
+def results_uri(datastore: str, job: str) -> str:
+    """Where a job puts its results."""
+    return f"azureml://datastores/{datastore}/paths/{results_prefix(job)}"
+
+
+def results_prefix(job: str) -> str:
+    """The same as the beginning of blob names."""
+    return f"olivine/{job}/{RESULTS}/"
+
+
+def _or_none(call: Callable[[], T]) -> T | None:
+    """What the call returns; None where what it names is not there, in a workspace that is."""
+    try:
+        return call()
+    except ResourceNotFoundError as error:
+        if "Microsoft.MachineLearningServices/workspaces/" in str(error):
+            raise
+        return None
+
+
+def _environment(request: Request, conda: Path | None) -> Environment | str:
+    given = request.environment
+    if given.name:
+        return f"azureml:{given.name}"
+    if given.build_folder:
+        return Environment(build=BuildContext(path=str(given.build_folder), dockerfile_path=given.dockerfile))
+    return Environment(image=given.image, conda_file=str(given.conda_file or conda))
+
+
+def _distribution(request: Request) -> dict[str, Any] | None:
+    if not request.is_distributed:
+        return None
+    return {"type": "pytorch", "process_count_per_instance": request.processes_per_node}

@@ -1,0 +1,239 @@
+"""A run at Azure ML from here: prepare, submit, follow, bring the results. What was done is not done again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olivine_pipeline.cancel import Cancel
+from olivine_pipeline.errors import RunError
+from olivine_pipeline.journal import Journal
+from olivine_pipeline.passes.base import Kind, pass_types
+from olivine_pipeline.plan import Config, Wishes, load_config
+from olivine_pipeline.publish import foreign
+from olivine_schemas.files import write_whole
+from olivine_schemas.runs import RunState
+
+from . import packages
+from .request import RESULTS, CloudInput, Request, request_of
+from .snapshot import CONFIG, Snapshot, plan_snapshot, write_snapshot
+
+if TYPE_CHECKING:
+    from . import watch
+    from .connection import Connection
+
+JOB_FILE = "azureml.json"
+"""In the folder of a run: which job it is. Written before the job is submitted, so that none is submitted twice."""
+PUBLISHED = ("adapter", "model")
+_MISSING = "The packages of Azure are not installed."
+_INSTALL = "Run: pip install 'olivine[azure]'"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A config that can be submitted: what it asks for, and the files that go with it."""
+
+    config: Config
+    request: Request
+    snapshot: Snapshot
+    up_to: str | None = None
+
+    @property
+    def output(self) -> Path:
+        """Where the results appear on this machine."""
+        return self.config.folder / self.config.workflow.engine.output_dir
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """Which job a run is: enough to follow it from any machine."""
+
+    job: str
+    subscription_id: str
+    resource_group: str
+    workspace_name: str
+    studio: str = ""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Who is told what: the events of the run, a line for the person, and the person's wish to stop."""
+
+    journal: Journal
+    say: Callable[[str], None]
+    cancel: Cancel
+
+
+def prepare(path: Path, text: str | None = None, wishes: Wishes | None = None) -> Prepared:
+    """Check a config and find what a job of it needs, without contacting anyone. `ConfigRefused` and `RunError`."""
+    wishes = wishes or Wishes()
+    config = load_config(path, text, force=wishes.force)
+    request = request_of(config)
+    _refuse_what_does_not_run(config, wishes.up_to)
+    for folder in foreign(config.folder / config.workflow.engine.output_dir, PUBLISHED):
+        message = f'"{folder.name}" in output_dir is not a result of Olivine and would be replaced; name another.'
+        config.refuse("output-taken", message, "engine", "output_dir")
+    return Prepared(config, request, plan_snapshot(config), wishes.up_to)
+
+
+def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None = None) -> None:
+    """Submit the config, or take up the `job` there is, follow it and fetch its results.
+
+    `folder` keeps which job it is. Raises `RunError` and `Cancelled`.
+    """
+    started = time.time()
+    file = folder / JOB_FILE if folder else None
+    known = _read(file)
+    name = job or (known.job if known else new_name(prepared))
+    voice.journal.progress("connecting to Azure ML", 0, 0, "job")
+    connection = _connect(prepared.request)
+    voice.cancel.check()
+    own = JobFile(name, *_names(prepared.request))
+    _write(file, own)
+    found = connection.find_job(name) if job or known else None
+    if found is None and job:
+        raise RunError("azure-no-job", f"There is no job {job} in the workspace {own.workspace_name}.")
+    if found is None:
+        found = _submit(prepared, connection, name, voice)
+    studio = str(getattr(found, "studio_url", "") or "")
+    _write(file, JobFile(name, *_names(prepared.request), studio))
+    voice.say(f"job {name} on {prepared.request.compute}" + (f"\n{studio}" if studio else ""))
+    _follow(prepared, connection, name, voice)
+    voice.journal.finished(RunState.SUCCEEDED, time.time() - started, str(prepared.output))
+
+
+def new_name(prepared: Prepared) -> str:
+    """A name that no job has: when, what, and some chance."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", prepared.request.display_name).strip("-")[:40] or "run"
+    return f"olivine-{time.strftime('%Y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(3)}"
+
+
+def command_line(prepared: Prepared) -> str:
+    """What the job's shell runs, with placeholders for the paths of inputs and outputs."""
+    words = [
+        'PYTHONPATH="$PWD/program${PYTHONPATH:+:$PYTHONPATH}"',
+        "python -m olivine_pipeline.hosts.azureml.job",
+        f"--config work/{CONFIG}",
+        f"--results ${{{{outputs.{RESULTS}}}}}",
+        *map(_place, prepared.request.inputs),
+    ]
+    if prepared.request.keyvault:
+        words.append(f"--keyvault {shlex.quote(prepared.request.keyvault)}")
+    if prepared.up_to:
+        words.append(f"--up-to {shlex.quote(prepared.up_to)}")
+    return " ".join(words)
+
+
+def _place(given: CloudInput) -> str:
+    inside = f"/{shlex.quote(given.inside)}" if given.inside else ""
+    return f"--place {given.place}=${{{{inputs.{given.name}}}}}{inside}"
+
+
+def _connect(request: Request) -> Connection:
+    try:
+        with quiet():
+            from .connection import Connection
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("azure", "msrest", "marshmallow"):
+            raise
+        raise RunError("missing-package", _MISSING, _INSTALL) from error
+    connection = Connection(request.workspace)
+    connection.open()
+    return connection
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Import packages of Azure, which log at length what is experimental and what they retry."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        for name in ("azure", "azure.ai.ml", "msrest"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> object:
+    """Upload the snapshot and submit the job."""
+    voice.journal.progress("uploading", 0, 0, "job")
+    with tempfile.TemporaryDirectory(prefix="olivine-") as temporary:
+        folder, conda = Path(temporary, "snapshot"), Path(temporary, "conda.yaml")
+        write_snapshot(prepared.snapshot, folder)
+        conda.write_text(packages.conda_file(gpu=prepared.request.gpu), encoding="utf-8")
+        voice.cancel.check()
+        return connection.submit(prepared.request, name, folder, command_line(prepared), conda)
+
+
+def _follow(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> None:
+    from . import watch
+
+    job = watch.Job(name, prepared.request.compute, str(prepared.config.path))
+    watch.Watcher(connection, job, voice.journal, voice.cancel).follow()
+    watch.raise_failure(job)
+    _fetch(prepared, connection, job, voice)
+
+
+def _fetch(prepared: Prepared, connection: Connection, job: watch.Job, voice: Voice) -> None:
+    """Bring the results into `output_dir`, whole folders by a rename."""
+    from .download import Download, place_results
+
+    folder = prepared.output / f".{job.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    download = Download(connection, prepared.request.datastore, job.name, folder, voice.cancel)
+    files = download.fetch(lambda done, total: voice.journal.progress("downloading results", done, total, "byte"))
+    place_results(files, folder, prepared.output)
+    shutil.rmtree(folder, ignore_errors=True)
+    for artifact in job.artifacts:
+        path = prepared.output / artifact.name
+        voice.journal.artifact(artifact.name, artifact.kind, path, artifact.size_bytes)
+
+
+def _refuse_what_does_not_run(config: Config, up_to: str | None) -> None:
+    """What the job would refuse too, before a node is paid for."""
+    if up_to is not None and up_to not in config.workflow.passes:
+        raise RunError("unknown-pass-name", f'There is no pass "{up_to}" in this config.')
+    if config.workflow.input_model.type != "HfModel":
+        message = f"Olivine checks {config.workflow.input_model.type} but does not run it; it starts from an HfModel."
+        config.refuse("model-not-run", message, "input_model", "type")
+    kind: Kind = "adapter" if config.workflow.input_model.config.get("adapter_path") else "transformers"
+    for name, entries in config.workflow.passes.items():
+        if len(entries) > 1:
+            message = f'The pass "{name}" has several alternatives, and Olivine does not search among them.'
+            config.refuse("search-not-supported", message, "passes", name, 1)
+        found = pass_types().get(entries[0].type)
+        if found is None:
+            message = f"Olivine checks {entries[0].type} but does not run it."
+            config.refuse("pass-not-run", message, "passes", name, 0, "type")
+        if kind not in found.accepts:
+            config.refuse("pass-order", f"{found.name} does not take what comes before it.", "passes", name, 0, "type")
+        kind = found.yields
+
+
+def _names(request: Request) -> tuple[str, str, str]:
+    workspace = request.workspace
+    return workspace.subscription_id, workspace.resource_group, workspace.workspace_name
+
+
+def _read(file: Path | None) -> JobFile | None:
+    try:
+        return JobFile(**json.loads(file.read_text(encoding="utf-8"))) if file else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(file: Path | None, own: JobFile) -> None:
+    if file:
+        write_whole(file, json.dumps(asdict(own), indent=1) + "\n")

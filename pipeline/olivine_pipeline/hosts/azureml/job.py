@@ -1,0 +1,105 @@
+"""What a job runs on its compute: `olivine run`, with the cloud's inputs in place, then its results with checksums.
+
+    python -m olivine_pipeline.hosts.azureml.job --config FILE --results FOLDER [--place SETTING=PATH …]
+
+Events go to standard output, one JSON object a line, and so into the job's log, where the watcher reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from olivine_pipeline import cli
+
+from .snapshot import CACHE, OUTPUT
+
+MANIFEST = "results.json"
+"""Beside the results: size and SHA-256 of each file. Written last, so that where it is they are whole."""
+SECRET = "hf-token"
+"""Name of the key vault's secret."""
+_VAULT_AUDIENCE = "https://vault.azure.net/.default"
+_MLFLOW_PARTS = ("data/model", "data/config", "data/tokenizer", "model", "components/tokenizer")
+"""Folders of an MLflow model that hold files of transformers, by the versions of MLflow."""
+_BLOCK = 1 << 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the config and keep its results; the exit code is that of `olivine run`."""
+    parser = argparse.ArgumentParser(prog="job")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--place", action="append", default=[], metavar="SETTING=PATH")
+    parser.add_argument("--keyvault")
+    parser.add_argument("--up-to")
+    args = parser.parse_args(arguments)
+    if args.keyvault:
+        os.environ["HF_TOKEN"] = read_secret(args.keyvault)
+    rank = int(os.environ.get("RANK", "0"))
+    command = ["run", str(args.config), "--events", "-", "--plain"]
+    command += ["--up-to", args.up_to] if args.up_to else []
+    settings = {name: usable(Path(path)) for name, _, path in (place.partition("=") for place in args.place)}
+    if rank:  # processes of one node share its disk
+        settings |= {"engine.cache_dir": f"{CACHE}-{rank}", "engine.output_dir": f"{OUTPUT}-{rank}"}
+    for name, value in settings.items():
+        command += ["--set", f"{name}={json.dumps(value)}"]
+    code = cli.main(command)
+    if code == cli.DONE and not rank:
+        keep_results(args.config.parent / OUTPUT, args.results)
+    return code
+
+
+def usable(path: Path) -> str:
+    """The path of an input; the files of transformers in an MLflow model are gathered in one folder first."""
+    if not (path / "MLmodel").is_file():
+        return str(path)
+    folder = Path("mlflow").absolute() / path.name
+    for part in _MLFLOW_PARTS:
+        if (path / part).is_dir():
+            shutil.copytree(path / part, folder, dirs_exist_ok=True)
+    return str(folder)
+
+
+def read_secret(vault: str) -> str:
+    """The Hugging Face token in a key vault, read as the identity of the compute."""
+    from azure.identity import DefaultAzureCredential
+
+    client = os.environ.get("DEFAULT_IDENTITY_CLIENT_ID")  # set where the compute has an identity of its own
+    token = DefaultAzureCredential(managed_identity_client_id=client).get_token(_VAULT_AUDIENCE).token
+    address = f"https://{vault}.vault.azure.net/secrets/{SECRET}?api-version=7.4"
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return str(json.load(answer)["value"])
+
+
+def keep_results(output: Path, results: Path) -> None:
+    """Copy what the run published into the job's output, and then say what is there."""
+    files = {}
+    for source in sorted(path for path in output.rglob("*") if path.is_file()):
+        name = source.relative_to(output).as_posix()
+        if not name.startswith("."):
+            digest = _copy(source, results / name)
+            files[name] = {"size": source.stat().st_size, "sha256": digest}
+    (results / MANIFEST).write_text(json.dumps({"version": 1, "files": files}, indent=1), encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file and return its SHA-256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while block := reader.read(_BLOCK):
+            digest.update(block)
+            writer.write(block)
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

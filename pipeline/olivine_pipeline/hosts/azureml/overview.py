@@ -1,0 +1,60 @@
+"""What submitting a config would do, in lines for a person: before anything is uploaded and any node paid for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from olivine_pipeline.wording import size
+
+from .host import Prepared
+from .request import CloudInput, Environment
+from .snapshot import CONFIG
+
+SHOWN = 20
+"""Files that are listed one by one."""
+
+
+def overview(prepared: Prepared) -> str:
+    """The plan of a job."""
+    request = prepared.request
+    workspace = request.workspace
+    rows = [
+        ("workspace", f"{workspace.workspace_name} (resource group {workspace.resource_group})"),
+        ("compute", f"{request.compute}, {request.nodes} node" + ("s" if request.nodes > 1 else "")),
+        ("environment", _environment(request.environment)),
+        ("experiment", f"{request.experiment}, as {request.display_name}"),
+        ("results", f"datastore {request.datastore}, then {prepared.output}"),
+    ]
+    if request.keyvault:
+        rows.append(("token", f"secret hf-token of the key vault {request.keyvault}, read by the job"))
+    rows += [("input", _input(one)) for one in request.inputs]
+    lines = [f"{name:<12} {text}" for name, text in rows]
+    return "\n".join([*lines, *_files(prepared)])
+
+
+def _files(prepared: Prepared) -> list[str]:
+    snapshot = prepared.snapshot
+    count = len(snapshot.files) + 1
+    head = f"{'upload':<12} {count} file{'s' if count > 1 else ''}, {size(snapshot.size_bytes)}, and Olivine itself"
+    files = [(CONFIG, len(snapshot.config.encode()))]
+    files += [(name, path.stat().st_size) for name, path in sorted(snapshot.files.items())]
+    lines = [f"{'':<12} {name} ({size(count)})" for name, count in files[:SHOWN]]
+    more = len(files) - SHOWN
+    return [head, *lines, *([f"{'':<12} and {more} more"] if more > 0 else [])]
+
+
+def _environment(environment: Environment) -> str:
+    if environment.name:
+        return environment.name
+    if environment.build_folder:
+        return f"image built from {environment.build_folder / environment.dockerfile}"
+    packages = environment.conda_file.name if environment.conda_file else "the packages of this machine, pinned"
+    return f"{environment.image} with {packages}"
+
+
+def _input(given: CloudInput) -> str:
+    if not given.is_local:
+        return f"{given.uri} as {given.place}"
+    files = [path for path in Path(given.uri).rglob("*") if path.is_file()]
+    total = sum(path.stat().st_size for path in files)
+    return f"{given.uri} ({len(files)} files, {size(total)}, uploaded unless it is there already) as {given.place}"

@@ -1,0 +1,205 @@
+"""Following a job: its states and the lines of its log become the events that a run on this machine tells."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from olivine_pipeline.cancel import Cancel
+from olivine_pipeline.errors import Cancelled, RunError
+from olivine_pipeline.journal import Journal
+from olivine_schemas import runs
+
+from .connection import FIRST_WAIT, LONGEST_WAIT, Connection, wait_for
+from .refusals import LOGIN, is_passing, refusal, status_of
+
+POLL_SECONDS = 2.0
+LEAVE_SECONDS = 6.0
+"""How long a cancelled run waits for the job's end: Azure ML may take minutes, and ends it all the same."""
+TERMINAL = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
+_LOG = re.compile(r"user_logs/std_log(_process_0+)?\.txt")
+"""Of a job on several nodes, the log of the first process."""
+_WAITING = {
+    "NotStarted": "waiting for Azure ML",
+    "Starting": "waiting for Azure ML",
+    "Provisioning": "waiting for a node",
+    "Queued": "queued, waiting for a node",
+    "Preparing": "preparing the environment",
+    "Finalizing": "keeping the results",
+    "CancelRequested": "cancelling",
+}
+_LAST_LINES = 5
+
+
+@dataclass
+class Job:
+    """What is known of a job from its log."""
+
+    name: str
+    compute: str
+    config: str
+    """Path of the config on this machine."""
+    status: str = ""
+    artifacts: list[runs.Artifact] = field(default_factory=list)
+    failed: runs.RunFailed | None = None
+    finished: runs.RunFinished | None = None
+    last_lines: list[str] = field(default_factory=list)
+    error: str = ""
+    """What Azure ML says of a job that failed."""
+
+
+@dataclass
+class LogFile:
+    """How far a log file was read."""
+
+    offset: int = 0
+    rest: bytes = b""
+
+    def lines(self, data: bytes) -> Iterator[str]:
+        """The whole lines that end in `data`."""
+        self.offset += len(data)
+        *whole, self.rest = (self.rest + data).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+
+
+class Watcher:
+    """Follows one job to its end. No fault of the network or the service ends the watching: the job goes on too."""
+
+    def __init__(self, connection: Connection, job: Job, journal: Journal, cancel: Cancel) -> None:
+        self._connection = connection
+        self._job = job
+        self._journal = journal
+        self._cancel = cancel
+        self._logs: dict[str, LogFile] = {}
+        self._asked: float | None = None
+        self._troubled = ""
+
+    def follow(self) -> None:
+        """Tell everything until the job has ended. Raises `Cancelled` and `RunError`."""
+        wait = FIRST_WAIT
+        while True:
+            self._hear_cancel()
+            try:
+                ended = self._look()
+                wait, self._troubled = FIRST_WAIT, ""
+            except RunError:
+                raise
+            except Exception as error:
+                self._excuse(error, wait)
+                self._sleep(wait_for(error, wait))
+                wait = min(2 * wait, LONGEST_WAIT)
+                continue
+            if ended:
+                return
+            self._sleep(POLL_SECONDS)
+
+    def _look(self) -> bool:
+        """Read what is new; whether the job has ended, its log read to the end."""
+        details = self._connection.details(self._job.name)
+        status = str(details["status"])
+        for name, url in sorted((details.get("logFiles") or {}).items()):
+            if _LOG.fullmatch(name):
+                self._read(name, url)
+        if status != self._job.status:
+            self._job.status = status
+            self._tell_status(status)
+        if status == "Failed":
+            self._job.error = str(((details.get("error") or {}).get("error") or {}).get("message") or "")
+        return status in TERMINAL
+
+    def _tell_status(self, status: str) -> None:
+        self._journal.log("info", f"Azure ML: the job {self._job.name} is {status}")
+        if status in _WAITING:
+            self._journal.progress(_WAITING[status], 0, 0, "job")
+
+    def _read(self, name: str, url: str) -> None:
+        log = self._logs.setdefault(name, LogFile())
+        data, restarted = self._connection.read(url, log.offset)
+        if restarted:  # the node was taken away, and the job began again on another
+            log = self._logs[name] = LogFile()
+            data, _ = self._connection.read(url, 0)
+        for line in log.lines(data):
+            self._tell(line)
+
+    def _tell(self, line: str) -> None:
+        event = runs.load_event(line) if line.startswith("{") else None
+        if event is not None:
+            self._tell_event(event)
+        elif line.strip():
+            self._job.last_lines = [*self._job.last_lines, line][-_LAST_LINES:]
+            self._journal.log("info", line)
+
+    def _tell_event(self, event: runs.Event) -> None:
+        """Pass an event on as one of this run; what ends the job does not end the run yet."""
+        job = self._job
+        if isinstance(event, runs.RunStarted):
+            job.artifacts, job.failed, job.finished = [], None, None  # a job that began again tells anew
+            device = f"{event.device} at Azure ML ({job.compute})"
+            self._journal.emit(replace(event, config=job.config, pid=os.getpid(), device=device))
+        elif isinstance(event, runs.RunFailed):
+            job.failed = event
+        elif isinstance(event, runs.RunFinished):
+            job.finished = event
+        elif isinstance(event, runs.Artifact):
+            job.artifacts.append(event)
+        elif isinstance(event, runs.Warned):
+            self._journal.emit(replace(event, location=None))  # a place in the config of the snapshot
+        else:
+            self._journal.emit(event)
+
+    def _hear_cancel(self) -> None:
+        if not self._cancel.requested:
+            return
+        if self._asked is None:
+            self._asked = time.monotonic()
+            self._connection.cancel(self._job.name)
+            self._journal.log("info", f"asked Azure ML to cancel the job {self._job.name}")
+        elif time.monotonic() - self._asked > LEAVE_SECONDS:
+            raise Cancelled
+
+    def _excuse(self, error: Exception, wait: float) -> None:
+        """Go on in spite of an error, and say so once; RunError where waiting does not help."""
+        status = status_of(error)
+        if status == 401 or type(error).__name__ in ("CredentialUnavailableError", "ClientAuthenticationError"):
+            self._connection.sign_in_again()
+            self._trouble("azure-sign-in", f"The sign-in to Azure has ended; the job goes on unwatched. {LOGIN}", wait)
+        elif status == 403 and getattr(error, "response", None) is not None and _is_signature(error):
+            return  # the next details bring a new one
+        elif is_passing(error):
+            self._trouble("azure-unreachable", "Azure does not answer; the job goes on, and is followed later.", wait)
+        else:
+            raise refusal(error, self._connection.workspace) from error
+
+    def _trouble(self, code: str, message: str, wait: float) -> None:
+        """One slip is not worth a word: the second in a row is."""
+        if wait > FIRST_WAIT and self._troubled != code:
+            self._troubled = code
+            self._journal.warn(code, message)
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not (self._cancel.requested and self._asked is None):
+            time.sleep(min(left, 0.1))
+
+
+def _is_signature(error: Any) -> bool:
+    return "blob.core" in str(getattr(error.response.request, "url", ""))
+
+
+def raise_failure(job: Job) -> None:
+    """Raise what a job that has ended without results comes to: `Cancelled`, or `RunError` in the person's words."""
+    if job.status == "Completed" and not job.failed:
+        return
+    if job.failed:
+        raise RunError(job.failed.code, job.failed.message, job.failed.hint)
+    if job.status == "Canceled" or (job.finished and job.finished.state == runs.RunState.CANCELLED.value):
+        raise Cancelled
+    said = "; ".join(line.strip() for line in job.last_lines[-2:])
+    message = f"The job {job.name} failed at Azure ML: {job.error or 'no reason is given'}"
+    hint = f"Its last lines: {said}" if said else "Its page in the studio has the logs."
+    raise RunError("azure-job-failed", message, hint)

@@ -1,0 +1,77 @@
+"""Fixtures for tests against the double of Azure Machine Learning."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))  # the tiny model and its config
+
+if TYPE_CHECKING:
+    from double import Double
+    from workspaces import Submitted
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+NEEDED = ("azure.ai.ml", "azure.identity", "azure.storage.blob")
+
+
+def _is_missing(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is None
+    except ModuleNotFoundError:
+        return True
+
+
+MISSING = next((name for name in NEEDED if _is_missing(name)), None)
+collect_ignore_glob = ["test_*.py"] if MISSING else []
+
+
+def pytest_report_header() -> list[str]:
+    """Say why nothing is collected where that is so."""
+    return [f"Azure ML tests left out: {MISSING} is not installed (pip install 'olivine[azure]')"] if MISSING else []
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Path:
+    """Azurite's program."""
+    from double import azurite_program
+
+    program = azurite_program()
+    if program is None:
+        pytest.skip("Azurite is not there: Node.js is missing, or npm cannot install it")
+    return program
+
+
+@pytest.fixture
+def double(azurite: Path, tmp_path: Path) -> Iterator[Double]:
+    """A double of its own for each test."""
+    from double import running
+
+    with running(azurite, tmp_path / "double") as made:
+        made.workspace.job_environment["HF_HUB_OFFLINE"] = "1"
+        yield made
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a two-layer random Phi-3 with its tokenizer. Shared by all tests: do not write into it."""
+    from tiny_model import build_tiny_model
+
+    return build_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture
+def submit(double: Double, tmp_path: Path) -> Callable[..., Submitted]:
+    """Submits the small workspace, whose jobs are small ones; ends what is still alive after the test."""
+    from workspaces import Submitted, signed_in, small_workspace, with_small_jobs
+
+    with_small_jobs(double.workspace, tmp_path / "bin")
+    folder = small_workspace(tmp_path / "project")
+    environment = signed_in(double.environment, tmp_path / "state")
+    return lambda *arguments, **more: Submitted(folder, {**environment, **more}, arguments)

@@ -1,0 +1,68 @@
+"""A double of Azure Machine Learning: real HTTP over real TLS, a real blob store, and jobs that are really executed.
+
+The client under test is unmodified; only environment variables send it here. What is not reproduced: container images
+and conda environments, mounts, quotas, roles.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import control_plane, data_plane
+from .blobs import Blobs, azurite, azurite_program
+from .certificates import make_certificates
+from .proxy import Proxy
+from .service import Service
+from .workspace import Workspace
+
+__all__ = ["Double", "azurite_program", "running"]
+
+SERVICE_HOSTS = ("management.azure.com", "*.api.azureml.ms", "login.microsoftonline.com", "*.vault.azure.net")
+
+
+@dataclass(frozen=True)
+class Double:
+    """A running double, and the environment variables that lead a client to it."""
+
+    workspace: Workspace
+    proxy: Proxy
+    environment: dict[str, str]
+
+    def requests(self, method: str, ending: str) -> int:
+        """How many requests of this method went to paths that end so."""
+        return sum(r.method == method and r.path.endswith(ending) for r in list(self.workspace.requests))
+
+
+@contextmanager
+def running(program: Path, folder: Path) -> Iterator[Double]:
+    """The double with its blob store `program`, keeping its files in `folder`."""
+    certificates = make_certificates(folder / "certificates")
+    with azurite(program, folder / "azurite") as blob_port:
+        workspace = Workspace(Blobs(blob_port), folder / "nodes")
+        with closing(Service(workspace, [*data_plane.ROUTES, *control_plane.ROUTES])) as service:
+            routes = dict.fromkeys(SERVICE_HOSTS, service.port) | {"*.blob.core.windows.net": blob_port}
+            with closing(Proxy(certificates, routes, workspace.faults)) as proxy:
+                way = {
+                    "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
+                    "HTTP_PROXY": f"http://127.0.0.1:{proxy.port}",
+                    "NO_PROXY": "",
+                    "REQUESTS_CA_BUNDLE": str(certificates.authority),
+                    "SSL_CERT_FILE": str(certificates.authority),
+                }
+                workspace.job_environment |= way
+                try:
+                    yield Double(workspace, proxy, way)
+                finally:
+                    _end_jobs(workspace)
+
+
+def _end_jobs(workspace: Workspace) -> None:
+    for job in workspace.runs:
+        workspace.runs[job].cancelled = True
+        for process in workspace.runs[job].processes:
+            if process.poll() is None:
+                os.killpg(process.pid, 9)

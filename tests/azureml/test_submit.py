@@ -1,0 +1,34 @@
+"""Submitting a config: what is uploaded and asked for, and the real training of a small model at the double."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from runs import LORA, hashes, run_well, todays_config, write_workspace
+from workspaces import Submitted, azure_config, signed_in
+
+if TYPE_CHECKING:
+    from double import Double
+
+PASSES = {"tune": LORA, "merge": {"type": "MergeAdapterWeights"}}
+
+
+@pytest.mark.slow
+def test_the_result_of_a_job_is_that_of_a_local_run(double: Double, tiny_model: Path, tmp_path: Path) -> None:
+    here = write_workspace(tmp_path / "here", tiny_model, todays_config(**PASSES))
+    there = write_workspace(tmp_path / "there", tiny_model, azure_config(todays_config(**PASSES)))
+    run_well(here)
+    submitted = Submitted(there, signed_in(double.environment, tmp_path / "state"))
+    events = submitted.well()
+    assert hashes(there / "models") == hashes(here / "models")
+    assert [e["step"] for e in events if e["type"] == "metric" and e["name"] == "loss"] == [1, 2, 3]
+    assert {Path(e["path"]) for e in events if e["type"] == "artifact"} == {
+        there / "models/adapter",
+        there / "models/model",
+    }
+    assert events[-1]["state"] == "succeeded"
+    assert not list((there / "models").glob(".olivine-2*"))
+    assert double.proxy.refused == []
+    assert double.workspace.complaints == []
