@@ -21,9 +21,11 @@ if [ ! -e "$home/.ready" ]; then
     ln -s "node/node_modules/$node_package/bin" "$home/bin"
     export PATH="$home/bin:$PATH"
     npm install --no-save --ignore-scripts --prefix "$home" "code-server@$CODE_SERVER"
-    # What code-server's own install script does, without its downloads and native builds
+    # What code-server's own install script does, without its downloads
     cd "$home/node_modules/code-server/lib/vscode"
     npm install --omit=dev --ignore-scripts
+    npm_config_nodedir="$home/node/node_modules/$node_package" npm rebuild --foreground-scripts @vscode/spdlog ||
+      echo "Without a C++ compiler the editor works, but writes no logs."
     ln -sf code-linux.sh bin/remote-cli/code-server
     ln -sf browser-linux.sh bin/helpers/browser.sh
     cd extensions && npm install --omit=dev --ignore-scripts

@@ -15,11 +15,19 @@ export function looksLikeConfig(text: string): boolean {
   );
 }
 
-/** Offer, once a file, to treat JSON that looks like an Olive config as one. */
+/**
+ * Offer, once a file, to treat JSON that looks like an Olive config as one.
+ *
+ * JSON alone does not activate the extension: editors open JSON of their own in every workspace.
+ */
 export function offerLanguage(context: vscode.ExtensionContext): void {
   const look = (document: vscode.TextDocument): void => void offer(context, document);
   vscode.workspace.textDocuments.forEach(look);
-  context.subscriptions.push(vscode.workspace.onDidOpenTextDocument(look));
+  const treat = vscode.commands.registerCommand('olivine.treatAsConfig', async () => {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document) await associate(document);
+  });
+  context.subscriptions.push(treat, vscode.workspace.onDidOpenTextDocument(look));
 }
 
 async function offer(context: vscode.ExtensionContext, document: vscode.TextDocument): Promise<void> {
@@ -34,14 +42,14 @@ async function offer(context: vscode.ExtensionContext, document: vscode.TextDocu
   const name = vscode.workspace.asRelativePath(uri, false);
   const question = `${name} looks like an Olive config. Check, complete and run it as one?`;
   const choice = await vscode.window.showInformationMessage(question, 'Yes', 'No', 'Never in This Workspace');
-  if (choice === 'Yes') await associate(document, name);
+  if (choice === 'Yes') await associate(document);
   else if (choice === 'Never in This Workspace') await remember(EVERYWHERE);
 }
 
-async function associate(document: vscode.TextDocument, name: string): Promise<void> {
+async function associate(document: vscode.TextDocument): Promise<void> {
   const files = vscode.workspace.getConfiguration('files', document.uri);
   const known = files.inspect<Record<string, string>>('associations')?.workspaceValue ?? {};
-  const pattern = `**/${name}`;
+  const pattern = `**/${vscode.workspace.asRelativePath(document.uri, false)}`;
   await files.update('associations', { ...known, [pattern]: 'olive-config' }, vscode.ConfigurationTarget.Workspace);
   await vscode.languages.setTextDocumentLanguage(document, 'olive-config');
 }
