@@ -1,65 +1,83 @@
-"""`olivine chat`: talk to a model that a run made."""
+"""`olivine chat`: talk to a model that a run made, as a person or, with `--json`, as a program."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from olivine_pipeline.cli import DONE, FAILED, REFUSED
-
-Messages = list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Talker:
-    """A loaded model: `answer` streams what follows a prompt, `template` makes a prompt of a conversation if it can."""
-
-    name: str
-    answer: Callable[[str], Iterator[str]]
-    template: Callable[[Messages], str] | None
+from olivine_pipeline.talker import Messages, Sampling, Talker, load_talker
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="folder of a model")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="folder of a model, or the name of one fetched before"
+    )
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave")
     parser.add_argument("--max-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)")
     parser.add_argument(
         "--temperature", type=float, default=0.0, metavar="T", help="0 takes the likeliest word (default)"
     )
     parser.add_argument("--raw", action="store_true", help="send the text as it is, without the chat template")
+    parser.add_argument("--json", action="store_true", help="take requests and tell events, one JSON object a line")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Answer one prompt, or converse until the person leaves."""
-    folder = find_model(args.model)
-    if folder is None:
-        print(f"olivine: {missing(args.model)}", file=sys.stderr)
-        return REFUSED
-    load = genai_talker if (folder / "genai_config.json").exists() else transformers_talker
+    if args.json:
+        from olivine_pipeline.chat_lines import serve
+
+        serve(lambda: opened(args.model), Sampling(args.max_tokens, args.temperature))
     try:
-        talker = load(folder, args.max_tokens, args.temperature)
-    except ModuleNotFoundError as error:
-        print(
-            f"olivine: the package {error.name!r} is not installed; run: pip install 'olivine[pipeline]'",
-            file=sys.stderr,
-        )
-        return FAILED
-    except Exception as error:  # loaders raise whatever they like; the person needs to know which folder
-        print(f"olivine: {folder} cannot be loaded: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
-        return FAILED
+        talker = opened(args.model)
+    except NoTalker as error:
+        print(f"olivine: {error}", file=sys.stderr)
+        return error.code
     template = None if args.raw else talker.template
+    sampling = Sampling(args.max_tokens, args.temperature)
     if args.prompt is not None:
-        say(talker, template, [{"role": "user", "content": args.prompt}])
+        say(talker, template, sampling, [{"role": "user", "content": args.prompt}])
     else:
-        converse(talker, template)
+        converse(talker, template, sampling)
     return DONE
+
+
+class NoTalker(Exception):
+    """There is nothing to talk to; `str()` tells the person why, `code` a program."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def opened(model: Path) -> Talker:
+    """The model at or below a folder, or fetched from the hub before, loaded. Raises NoTalker."""
+    folder = find_model(model) or fetched(str(model))
+    if folder is None:
+        raise NoTalker(missing(model), REFUSED)
+    try:
+        return load_talker(folder)
+    except ModuleNotFoundError as error:
+        message = f"the package {error.name!r} is not installed; run: pip install 'olivine[pipeline]'"
+        raise NoTalker(message, FAILED) from error
+    except Exception as error:  # loaders raise whatever they like; the person needs to know which folder
+        reason = str(error).strip().partition(chr(10))[0]
+        raise NoTalker(f"{folder} cannot be loaded: {reason}", FAILED) from error
+
+
+def fetched(name: str) -> Path | None:
+    """Where a model of the hub lies on this machine; None where it does not."""
+    if name.count("/") != 1 or name.startswith((".", "/")):
+        return None
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(name, local_files_only=True))
+    except (ImportError, OSError, ValueError):
+        return None
 
 
 def find_model(path: Path) -> Path | None:
@@ -81,7 +99,7 @@ def missing(path: Path) -> str:
     return f"{path} holds no model: no genai_config.json (ONNX) and no config.json (transformers) is in it or below it"
 
 
-def converse(talker: Talker, template: Callable[[Messages], str] | None) -> None:
+def converse(talker: Talker, template: Callable[[Messages], str] | None, sampling: Sampling) -> None:
     """Take prompts from the person and answer each; an interrupt stops an answer, the end of input the conversation."""
     if sys.stdin.isatty():
         kind = "with its chat template" if template else "as plain text"
@@ -92,7 +110,7 @@ def converse(talker: Talker, template: Callable[[Messages], str] | None) -> None
             continue
         # Without a template the model knows no turns: each prompt stands for itself.
         messages = [*(messages if template else []), {"role": "user", "content": prompt}]
-        messages.append({"role": "assistant", "content": say(talker, template, messages)})
+        messages.append({"role": "assistant", "content": say(talker, template, sampling, messages)})
 
 
 def ask() -> str | None:
@@ -103,12 +121,12 @@ def ask() -> str | None:
         return None
 
 
-def say(talker: Talker, template: Callable[[Messages], str] | None, messages: Messages) -> str:
+def say(talker: Talker, template: Callable[[Messages], str] | None, sampling: Sampling, messages: Messages) -> str:
     """Print the answer to the last message as it comes, and return it."""
     prompt = template(messages) if template else messages[-1]["content"]
     answer = ""
     try:
-        for piece in talker.answer(prompt):
+        for piece in talker.answer(prompt, sampling):
             answer += piece
             print(piece, end="", flush=True)
     except KeyboardInterrupt:
@@ -116,94 +134,3 @@ def say(talker: Talker, template: Callable[[Messages], str] | None, messages: Me
             raise
     print()
     return answer
-
-
-def genai_talker(folder: Path, max_tokens: int, temperature: float) -> Talker:
-    """A model for onnxruntime-genai."""
-    import onnxruntime_genai as og
-
-    model = load_genai(og, folder)
-    tokenizer = og.Tokenizer(model)
-
-    def answer(prompt: str) -> Iterator[str]:
-        tokens = tokenizer.encode(prompt)
-        options: dict[str, Any] = {"max_length": len(tokens) + max_tokens, "do_sample": temperature > 0}
-        if temperature > 0:
-            options["temperature"] = temperature
-        parameters = og.GeneratorParams(model)
-        parameters.set_search_options(**options)
-        generator, stream = og.Generator(model, parameters), tokenizer.create_stream()
-        generator.append_tokens(tokens)
-        while not generator.is_done():
-            generator.generate_next_token()
-            yield stream.decode(generator.get_next_tokens()[0])
-
-    def template(messages: Messages) -> str:
-        return str(tokenizer.apply_chat_template(json.dumps(messages), add_generation_prompt=True))
-
-    return Talker(folder.name, answer, template if has_chat_template(folder) else None)
-
-
-def load_genai(og: Any, folder: Path) -> Any:
-    """The model on the device it is built for, or where that is not here, on the CPU."""
-    try:
-        return og.Model(str(folder))
-    except Exception:
-        config = og.Config(str(folder))
-        config.clear_providers()
-        model = og.Model(config)
-        print("The device that this model is built for is not here; it runs on the CPU.", file=sys.stderr)
-        return model
-
-
-def has_chat_template(folder: Path) -> bool:
-    """Whether a tokenizer's files bring a chat template."""
-    if (folder / "chat_template.jinja").exists():
-        return True
-    try:
-        return bool(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def transformers_talker(folder: Path, max_tokens: int, temperature: float) -> Talker:
-    """A transformers model, or an adapter on its base."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer, logging
-
-    logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, device_map="cuda" if torch.cuda.is_available() else "cpu")
-
-    def answer(prompt: str) -> Iterator[str]:
-        inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=tokenizer.chat_template is None).to(
-            model.device
-        )
-        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
-        stop, errors = threading.Event(), []
-
-        def generate() -> None:
-            criteria = [lambda *_, **__: stop.is_set()]
-            try:
-                model.generate(
-                    **inputs, **sampling, streamer=streamer, max_new_tokens=max_tokens, stopping_criteria=criteria
-                )
-            except Exception as error:  # the streamer would wait for ever
-                errors.append(error)
-                streamer.end()
-
-        thread = threading.Thread(target=generate, daemon=True)
-        thread.start()
-        try:
-            yield from streamer
-        finally:
-            stop.set()
-            thread.join()  # Python cannot end cleanly while native code still runs in it
-        if errors:
-            raise errors[0]
-
-    def template(messages: Messages) -> str:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-
-    return Talker(folder.name, answer, template if tokenizer.chat_template else None)
