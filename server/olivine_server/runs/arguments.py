@@ -37,6 +37,17 @@ COMMANDS: dict[str, dict[str, Takes]] = {
     "olivine.listRuns": {},
     "olivine.runDetails": {**_RUN, "since": Takes(int)},
     "olivine.deleteRun": _RUN,
+    "olivine.chatModels": _RUN,
+    "olivine.chat": {
+        **_RUN,
+        "side": Takes(str, needed=True),
+        "prompt": Takes(str, needed=True),
+        "chat": Takes(bool),
+        "maxTokens": Takes(int),
+        "temperature": Takes(float),
+    },
+    "olivine.chatStop": _RUN,
+    "olivine.chatClose": _RUN,
     "olivine.checkEnvironment": {},
     "olivine.setupEnvironment": {"folder": Takes(str), "device": Takes(str)},
 }
@@ -59,8 +70,9 @@ def read_arguments(command: str, given: Any) -> Mapping[str, Any]:
         if name not in known:
             names = ", ".join(known) if known else "nothing"
             raise Refused(f'{command} does not know "{name}"; it takes {names}.')
-        if not isinstance(value, known[name].kind):
-            raise Refused(f'{command}: "{name}" must be {_WORDS[known[name].kind]}.')
+        kind = known[name].kind
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise Refused(f'{command}: "{name}" must be {_WORDS[kind]}.')
     for name, takes in known.items():
         if takes.needed and name not in values:
             raise Refused(f'{command} needs "{name}".')

@@ -162,7 +162,9 @@ class Conversation:
 
 def _hidden() -> dict[str, Any]:
     """What keeps Windows from opening a console for a process."""
-    return {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {}
 
 
 def models_of(run: Run) -> dict[str, str]:

@@ -23,6 +23,7 @@ from olivine_server.settings import Settings
 from olivine_server.workspace import Document, Workspace
 
 from .arguments import Refused, read_arguments
+from .chat import Chats
 from .details import details, row
 from .environment import Environment, interpreter_for, look, python_of
 from .progress import Bar, Client, Json
@@ -48,6 +49,7 @@ class Runs:
         self._setting_up: tuple[Bar, Event] | None = None
         self._lock = Lock()
         self._watcher = Watcher(client, self._places, self._on_found, self._on_lost)
+        self._chats = Chats(client, lambda: self._starter().interpreter)
 
     def follow(self) -> None:
         """Follow the runs there are and will be; does not return."""
@@ -65,6 +67,10 @@ class Runs:
             "olivine.listRuns": self._list,
             "olivine.runDetails": self._details,
             "olivine.deleteRun": self._delete,
+            "olivine.chatModels": lambda values: lambda: self._chats.look(self._found(values)),
+            "olivine.chat": self._chat,
+            "olivine.chatStop": lambda values: lambda: self._chats.stop(values["runId"]),
+            "olivine.chatClose": lambda values: lambda: self._chats.close(values["runId"]),
             "olivine.checkEnvironment": self._check_environment,
             "olivine.setupEnvironment": self._set_up_environment,
         }
@@ -140,6 +146,11 @@ class Runs:
 
     def _details(self, values: Mapping[str, Any]) -> Work:
         return lambda: details(self._found(values), max(0, values.get("since", 0)))
+
+    def _chat(self, values: Mapping[str, Any]) -> Work:
+        names = {"maxTokens": "max_tokens", "temperature": "temperature", "chat": "chat", "prompt": "prompt"}
+        request = {name: values[key] for key, name in names.items() if key in values}
+        return lambda: self._chats.ask(self._found(values), values["side"], request)
 
     def _delete(self, values: Mapping[str, Any]) -> Work:
         def work() -> None:
