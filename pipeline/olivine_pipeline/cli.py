@@ -72,7 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         from .journal import keep_traceback
 
-        print(f"olivine: unexpected {type(error).__name__}; the details are in {keep_traceback()}", file=sys.stderr)
+        try:
+            details = f"the details are in {keep_traceback()}"
+        except OSError as unkept:
+            details = f"the details cannot be kept: {unkept}"
+        print(f"olivine: unexpected {type(error).__name__}; {details}", file=sys.stderr)
         return FAILED
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -139,10 +141,17 @@ def plan(path: Path, text: str | None = None, wishes: Wishes | None = None) -> P
     wishes = wishes or Wishes()
     wishes = replace(wishes, begun=min(wishes.begun, time.time()))
     config = load_config(path, text, force=wishes.force)
-    try:
+    with understanding(config):
         return _plan(config, wishes)
+
+
+@contextmanager
+def understanding(config: Config) -> Iterator[None]:
+    """Refuse a config that is used in spite of its errors where they turn out to make no sense."""
+    try:
+        yield
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        if config.checked.errors:  # forced, and this is what they come to
+        if config.checked.errors:
             raise ConfigRefused(str(config.path), config.checked.text, config.checked.problems) from error
         raise
 

@@ -119,6 +119,8 @@ class NumbersFile:
 class LogFile(io.TextIOBase):
     """A text file that is appended to by whole lines, without secrets; OSError where a line cannot be written."""
 
+    encoding = "utf-8"
+
     def __init__(self, path: Path) -> None:
         self._descriptor = open_for_append(path)
         self._lock = threading.Lock()

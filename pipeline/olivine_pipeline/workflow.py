@@ -22,7 +22,7 @@ from .child import dismiss_forked, fork_ahead
 from .errors import RunError
 from .journal import Journal
 from .passes.base import TRAINING_RECORD, Job
-from .plan import Plan, PlannedPass, Wishes, installed_versions, plan
+from .plan import Plan, PlannedPass, Wishes, installed_versions, plan, understanding
 from .publish import foreign, publish
 from .report import LossPoint, PassRecord, RunReport, SampleAnswers
 from .stages import Measured, Measurements, Stage, stages_of
@@ -43,6 +43,9 @@ def prepare(config: Path, text: str | None = None, wishes: Wishes | None = None)
     """Plan a config, and refuse what a run of it would spoil. Raises `ConfigRefused` and `RunError`."""
     planned = plan(config, text, wishes)
     _refuse_foreign_folders(planned)
+    if planned.config.checked.errors:
+        with understanding(planned.config):
+            has_work(planned)
     return planned
 
 

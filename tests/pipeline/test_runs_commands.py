@@ -223,12 +223,16 @@ def test_force_goes_on_in_spite_of_errors(folder: Path) -> None:
     assert "duplicate-name" in [warning["code"] for warning in forced.of_type("warning")]
 
 
+EVALUATED_ON_NOTHING = '"evaluator": "e", "evaluators": {"e": {"metrics": [{"type": "accuracy", "data_config": "x"}]}}'
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         ('"passes": {', '"passes": '),
         ('"LoRA"', '"LoRRA"'),
         ('"train_data_config": "phrases"', '"train_data_config": "x"'),
+        ('"cache_dir"', f'{EVALUATED_ON_NOTHING}, "cache_dir"'),
     ],
 )
 def test_force_does_not_run_what_cannot_be_understood(damage: tuple[str, str], folder: Path) -> None:

@@ -191,7 +191,8 @@ def keep(run: Session, text: str) -> None:
         reason = error.strerror or type(error).__name__
         run.journal.warn("no-run-folder", f"This run leaves no record: its folder cannot be made ({reason}).")
         return
-    run.take_up(folder)
+    with suppress(RunError):  # deleted already
+        run.take_up(folder)
 
 
 @contextmanager
@@ -222,8 +223,7 @@ def wait(run: Session, ticket: queue.Ticket) -> bool:
         if ahead[-1] != told:
             told = ahead[-1]
             run.journal.log("info", f"waiting behind {told}")
-            for display in run.displays:
-                display.show_text(f"waiting for the device, behind the run {told}")
+            show_text(f"waiting for the device, behind the run {told}", run.displays)
         run.cancel.check()
         time.sleep(_STEP)
     return bool(told)
@@ -281,7 +281,7 @@ def refusal(error: ConfigRefused, displays: list[Display]) -> RunError:
     """Show what is wrong with the config, and say it in one line."""
     checked = findings.of_refusal(error)
     for display in displays:
-        display.show_text(findings.human([checked], display.colour))
+        show_text(findings.human([checked], display.colour), [display])
     errors = sorted((p for p in error.problems if p.severity is Severity.ERROR), key=lambda problem: problem.span)
     first = Location(error.path, *checked.position(errors[0].span.start)) if errors else None
     count = f"{len(errors)} error" + ("s" if len(errors) != 1 else "")
@@ -291,7 +291,7 @@ def refusal(error: ConfigRefused, displays: list[Display]) -> RunError:
 def explained(error: Exception, run: Session) -> RunError:
     """An exception that no pass foresaw, in a line; the traceback goes to the log."""
     log = keep_details(run)
-    details = f"The details are in {log}."
+    details = f"The details are in {log}." if log else "The disk has no room for the details."
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         return RunError(
@@ -303,14 +303,23 @@ def explained(error: Exception, run: Session) -> RunError:
     return RunError("unexpected", f"{type(error).__name__}: {first}.", details)
 
 
-def keep_details(run: Session) -> Path:
+def keep_details(run: Session) -> Path | None:
     """Put the traceback of the exception at hand into the run's log, or beside the events, or into the user's log."""
-    if run.recorder and run.recorder.console:
-        with suppress(OSError):
+    with suppress(OSError):
+        if run.recorder and run.recorder.console and run.recorder.folder.console.exists():
             run.recorder.console.show_text(traceback.format_exc())
             return run.recorder.folder.console
-    events = run.args.events
-    return keep_traceback(None if events in (None, "-") else Path(events).parent)
+    with suppress(OSError):
+        events = run.args.events
+        return keep_traceback(None if events in (None, "-") else Path(events).parent)
+    return None
+
+
+def show_text(text: str, displays: list[Display]) -> None:
+    """Show a text on every display that can take it."""
+    for display in displays:
+        with suppress(OSError):  # a full disk, or a reader that has left
+            display.show_text(text)
 
 
 def show_stages(report: RunReport, displays: list[Display]) -> None:
@@ -320,5 +329,5 @@ def show_stages(report: RunReport, displays: list[Display]) -> None:
     tables = [stage_table(report), *([answer_table(report)] if report.samples else [])]
     for display in displays:
         for table in tables:
-            with suppress(OSError):  # a full disk, or a reader that has left
+            with suppress(OSError):
                 display.show(table)
