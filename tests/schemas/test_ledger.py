@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -276,6 +278,17 @@ def test_who_does_not_listen_is_ended_with_its_children(started: Any, run: RunFo
     assert record and record.state is RunState.CANCELLED
 
 
+def test_a_suspended_run_is_woken_to_hear_it(started: Any, run: RunFolder, tmp_path: Path) -> None:
+    listens = "import pathlib, sys, time\nprint(flush=True)\nwhile not pathlib.Path({!r}).exists(): time.sleep(0.01)\n"
+    heard = "pathlib.Path({!r}).touch()"
+    process = started(listens.format(str(run.cancel_mark)) + heard.format(str(tmp_path / "heard")))
+    process.stdout.readline()
+    process.send_signal(signal.SIGSTOP)
+    Thread(target=process.wait, daemon=True).start()
+    assert cancel(run, Limits(ask=30, insist=1)) is RunState.CANCELLED
+    assert (tmp_path / "heard").exists()
+
+
 def test_another_process_with_the_pid_of_the_run_is_left_alone(started: Any, run: RunFolder) -> None:
     process = started(DEAF, marked=False)
     change(run, process="what had this pid before")
@@ -288,9 +301,7 @@ def test_a_run_that_never_got_a_process_ends_cancelled(run: RunFolder) -> None:
     assert cancel(run, Limits(ask=5.0, insist=0.1)) is RunState.CANCELLED
 
 
-def test_a_request_that_cannot_be_kept_is_an_error(
-    started: Any, run: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_request_that_cannot_be_kept_is_an_error(started: Any, run: RunFolder) -> None:
     started(DEAF)
     run.cancel_mark.symlink_to("nowhere/at/all")
     with pytest.raises(OSError):

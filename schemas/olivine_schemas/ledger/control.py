@@ -66,10 +66,11 @@ def cancel(folder: RunFolder, limits: Limits = Limits(), wait: Callable[[float],
     if record is None or record.state not in ACTIVE:
         return record.state if record else None
     folder.cancel_mark.touch()
-    for seconds, step in ((limits.ask, _wake), (limits.insist, _insist), (limits.insist, _kill)):
+    for seconds, step in ((limits.ask, _nothing), (limits.insist, _insist), (limits.insist, _kill)):
         step(folder, record)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            _wake(record)
             record = settled(folder) or record
             if record.state not in ACTIVE and not _left_alive(folder, record):
                 return record.state
@@ -118,10 +119,15 @@ def _left_alive(folder: RunFolder, record: RunRecord) -> list[psutil.Process]:
     return list(members(folder.path, own))
 
 
-def _wake(folder: RunFolder, record: RunRecord) -> None:
-    """The mark is the request; the run's process looks for it, unless it was stopped."""
-    for process in _left_alive(folder, record):
+def _nothing(folder: RunFolder, record: RunRecord) -> None:
+    """The mark is the request; the run's process looks for it."""
+
+
+def _wake(record: RunRecord) -> None:
+    """A run that was suspended cannot look, nor save anything."""
+    if record.pid is not None and is_alive(record.pid, record.process):
         with suppress(psutil.Error):
+            process = psutil.Process(record.pid)
             if process.status() == psutil.STATUS_STOPPED:
                 process.resume()
 
