@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from double.faults import Cut, Fault, azure_error
 from small_job import STEPS
 from workspaces import Submitted, losses
 
 if TYPE_CHECKING:
     from double import Double
-
-try:
-    from double.faults import Cut, Fault, azure_error
-except ModuleNotFoundError:  # pragma: no cover - nothing of this file is collected then
-    pytest.skip("azure-ai-ml is not installed", allow_module_level=True)
 
 JOB = r"/jobs/olivine-[^/]+$"
 DETAILS = r"/runs/olivine-[^/]+/details$"

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from configs import azure_config
 from runs import LORA, hashes, run_well, todays_config, write_workspace
-from workspaces import Submitted, azure_config, signed_in
+from workspaces import Submitted, losses, signed_in
 
 if TYPE_CHECKING:
     from double import Double
@@ -23,7 +24,7 @@ def test_the_result_of_a_job_is_that_of_a_local_run(double: Double, tiny_model: 
     submitted = Submitted(there, signed_in(double.environment, tmp_path / "state"))
     events = submitted.well()
     assert hashes(there / "models") == hashes(here / "models")
-    assert [e["step"] for e in events if e["type"] == "metric" and e["name"] == "loss"] == [1, 2, 3]
+    assert losses(events) == [1, 2, 3]
     assert {Path(e["path"]) for e in events if e["type"] == "artifact"} == {
         there / "models/adapter",
         there / "models/model",

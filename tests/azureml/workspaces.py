@@ -1,4 +1,4 @@
-"""A config for Azure ML with its files, and `olivine submit` on it in a process of its own."""
+"""`olivine submit` in a process of its own, signed in, at a double whose jobs may be small ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from double.workspace import GROUP, NAME, SUBSCRIPTION, TENANT, VAULT, Workspace
+from double import Workspace
+from names import TENANT
 
-CLIENT = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace_name": NAME}
-SYSTEM = {"type": "AzureML", "aml_compute": "cpu-cluster", "aml_docker_config": {"base_image": "ubuntu22.04"}}
 SECRET = "canary-secret-of-the-principal"
 """What the tests sign in with."""
-
-
-def azure_config(config: dict[str, Any], **system: Any) -> dict[str, Any]:
-    """The same config, with its passes on Azure ML."""
-    client = {**CLIENT, "keyvault_name": VAULT}
-    return {**config, "azureml_client": client, "systems": {"cloud": {**SYSTEM, **system}}, "host": "cloud"}
 
 
 def signed_in(environment: dict[str, str], state: Path) -> dict[str, str]:
@@ -87,24 +80,6 @@ class Submitted:
         """The event that says how it ended."""
         self.end()
         return self.events[-1]
-
-
-def small_workspace(folder: Path, **system: Any) -> Path:
-    """A folder with a config for Azure ML that needs no model here, and its data; returns it."""
-    load = {"data_name": "json", "data_files": "data/train.json", "split": "train"}
-    text = {"text_template": "{phrase}: {tone}", "text_cols": ["phrase", "tone"], "max_seq_len": 32}
-    data = {"name": "phrases", "type": "HuggingfaceContainer", "load_dataset_config": load}
-    config = {
-        "input_model": {"type": "HfModel", "model_path": "microsoft/Phi-3-mini-4k-instruct"},
-        "data_configs": [{**data, "pre_process_data_config": {**text, "strategy": "line-by-line"}}],
-        "passes": {"tune": {"type": "LoRA", "train_data_config": "phrases", "training_args": {"max_steps": 6}}},
-        "output_dir": "models",
-    }
-    (folder / "data").mkdir(parents=True)
-    rows = [{"phrase": "We danced in the kitchen.", "tone": "joy"}, {"phrase": "It rained.", "tone": "sad"}]
-    (folder / "data" / "train.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "olive-config.json").write_text(json.dumps(azure_config(config, **system), indent=2))
-    return folder
 
 
 def with_small_jobs(workspace: Workspace, folder: Path, **variables: str) -> None:

@@ -15,11 +15,12 @@ from pathlib import Path
 from . import control_plane, data_plane
 from .blobs import Blobs, azurite, azurite_program
 from .certificates import make_certificates
+from .executor import preempt
 from .proxy import Proxy
 from .service import Service
 from .workspace import Workspace
 
-__all__ = ["Double", "azurite_program", "running"]
+__all__ = ["Double", "Workspace", "azurite_program", "preempt", "running"]
 
 SERVICE_HOSTS = ("management.azure.com", "*.api.azureml.ms", "login.microsoftonline.com", "*.vault.azure.net")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from names import NAME, REGION, SUBSCRIPTION, TENANT
+
 from . import spec
 from .blobs import ACCOUNT, URL, account_signature, container_signature
 from .executor import cancel, execute
 from .faults import azure_error
 from .service import Call, Reply, Route
-from .workspace import API, COMPUTES, NAME, PATH, REGION, STORAGE, SUBSCRIPTION, TENANT, TERMINAL, Run, new_id
+from .workspace import API, COMPUTES, PATH, STORAGE, TERMINAL, Run, new_id
 
 _WORKSPACE = (
     r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/([^/]+)"

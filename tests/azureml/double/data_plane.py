@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import urllib.parse
 
+from names import NAME, TENANT
+
 from .blobs import URL, blob_signature
 from .faults import azure_error
 from .service import Call, Reply, Route
-from .workspace import API, NAME, TENANT
+from .workspace import API
 
 _HISTORY = rf"/history/v1\.0/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.[^/]+/workspaces/{NAME}"
 LOGS = "ExperimentRun/dcid."

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from azure.storage.blob import BlobClient
+from names import GROUP, NAME, SUBSCRIPTION
 
-from .workspace import GROUP, NAME, SUBSCRIPTION, Workspace, now
+from .workspace import Workspace, now
 
 STEP_SECONDS = 0.3
 """How long a job queues, and how long its node takes to be ready."""

@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from names import TENANT
+
 from .faults import azure_error
-from .workspace import TENANT, Request, Workspace, new_id
+from .workspace import Request, Workspace, new_id
 
 
 @dataclass(frozen=True)

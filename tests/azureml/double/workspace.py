@@ -10,16 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from names import GROUP, NAME, REGION, SUBSCRIPTION
+
 from .blobs import ACCOUNT, Blobs
 from .faults import Faults
 
-SUBSCRIPTION = "00000000-1111-2222-3333-444444444444"
-GROUP = "tuning"
-NAME = "phrases"
-TENANT = "99999999-8888-7777-6666-555555555555"
-REGION = "eastus"
 API = f"https://{REGION}.api.azureml.ms"
-VAULT = "phrases-vault"
 PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
 PATH = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/{NAME}"
 COMPUTES = ("gpu-cluster", "cpu-cluster")

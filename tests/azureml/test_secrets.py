@@ -1,0 +1,42 @@
+"""Secrets near a config: none of them is uploaded, logged or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workspaces import SECRET, Submitted
+
+if TYPE_CHECKING:
+    from double import Double
+
+CANARIES = {
+    ".env": "canary-of-the-dotenv",
+    ".git/config": "canary-of-the-repository",
+    ".azure/msal_token_cache.json": "canary-of-the-token-cache",
+    "data/other.json": "canary-of-another-file",
+    "data/__pycache__/cache.pyc": "canary-of-a-cache",
+    "notes.txt": "canary-of-the-notes",
+}
+IN_ENVIRONMENT = {"HF_TOKEN": "canary-of-the-variable", "WANDB_API_KEY": "canary-of-the-service"}
+
+
+def test_no_secret_leaves_this_machine_or_is_written(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.secrets["hf-token"] = "canary-of-the-vault"
+    submitted = submit("--set", "systems.cloud.aml_compute=gpu-cluster", **IN_ENVIRONMENT)
+    for name, text in CANARIES.items():  # before the snapshot is made: the process is still importing
+        path = submitted.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    link = submitted.folder / "data" / "link"
+    link.symlink_to(submitted.folder / ".env")
+    code, output = submitted.end()
+    assert code == 0, output
+    written = [path.read_bytes() for path in submitted.folder.glob(".olivine/**/*") if path.is_file()]
+    told = [output.encode(), submitted.folder.joinpath("events.jsonl").read_bytes()]
+    asked = [repr((r.path, r.query, r.body)).encode() for r in double.workspace.requests if "oauth2" not in r.path]
+    uploaded = list(double.workspace.blobs.everything().values())
+    secrets = [*CANARIES.values(), *IN_ENVIRONMENT.values(), SECRET, "canary-of-the-vault", *double.workspace.tokens]
+    everywhere = b"\n".join([*written, *told, *asked, *uploaded])
+    assert b"We danced in the kitchen." in everywhere
+    assert [secret for secret in secrets if secret.encode() in everywhere] == []
