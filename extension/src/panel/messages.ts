@@ -86,5 +86,13 @@ export type FromPanel =
   | { type: 'reveal'; runId: string; path: string }
   | { type: 'goTo'; runId: string; location: Location };
 
-export const RUN_COMMANDS = ['cancel', 'resume', 'rerun', 'openReport', 'openRunLog', 'openRunConfig', 'tryIt'] as const;
+export const RUN_COMMANDS = [
+  'cancel',
+  'resume',
+  'rerun',
+  'openReport',
+  'openRunLog',
+  'openRunConfig',
+  'tryIt',
+] as const;
 export type RunCommand = (typeof RUN_COMMANDS)[number];

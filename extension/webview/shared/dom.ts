@@ -15,7 +15,9 @@ export function h<K extends keyof HTMLElementTagNameMap>(
     else if (value !== null && value !== undefined && value !== false)
       element.setAttribute(name, value === true ? '' : String(value));
   }
-  element.append(...children.filter((child): child is Node | string => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.filter((child): child is Node | string => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

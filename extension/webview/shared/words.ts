@@ -1,7 +1,10 @@
 // Numbers as people read them; the same forms as in the report that a run leaves.
 
 export function size(bytes: number): string {
-  for (const [unit, scale] of [['GB', 1e9], ['MB', 1e6]] as const)
+  for (const [unit, scale] of [
+    ['GB', 1e9],
+    ['MB', 1e6],
+  ] as const)
     if (bytes >= 0.9995 * scale) return `${digits(bytes / scale)} ${unit}`;
   return `${digits(bytes / 1e3)} kB`;
 }
