@@ -10,11 +10,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk import BARS, MANY, Desk, bars, command, config, ended, refusal, trains, until
 from editor import Editor, Json
+
+from olivine_schemas import runs
+from olivine_schemas.ledger.folder import create
+from olivine_schemas.ledger.process import identity
 
 MakeDesk = Callable[[Json], Desk]
 
@@ -112,6 +117,25 @@ def test_a_run_whose_folder_is_removed_is_told_as_gone(make_desk: MakeDesk) -> N
         assert editor.logged == []
 
 
+def test_a_run_with_nonsense_for_events_does_not_hide_the_others(desk: Desk) -> None:
+    nonsense = runs.dump_event(runs.Progress(0.0, "training", "some", "more", "step"))  # type: ignore[arg-type]
+    sense = runs.dump_event(runs.Progress(0.0, "training", 1, 2, "step"))
+    before = [
+        runs.RunStarted(0.0, "c", [runs.PassInfo("p", "LoRA")], "cpu", 1),
+        runs.PassStarted(0.0, "p", "LoRA", 1, 1),
+    ]
+    own = os.getpid(), identity(os.getpid())
+    made = {}
+    for line in (nonsense, sense):
+        folder = create(desk.folder, desk.config, "{}")
+        folder.events.write_text("".join(f"{each}\n" for each in [*map(runs.dump_event, before), line]))
+        folder.update(lambda record: replace(record, state=runs.RunState.RUNNING, pid=own[0], process=own[1]))
+        made[line] = folder.id
+    with desk.sit_down() as editor:
+        assert until(editor, made[sense], lambda news: news["step"] == 1)["percent"] == 50
+        assert {row["runId"] for row in command(editor, "listRuns")} == set(made.values())
+
+
 def test_a_run_outlives_the_server_and_the_next_one_can_stop_it(make_desk: MakeDesk) -> None:
     desk = make_desk(config(steps=MANY))
     with desk.sit_down() as editor:
@@ -195,6 +219,7 @@ def test_two_runs_at_once_one_from_a_terminal_have_bars_of_their_own(make_desk: 
         changed = {"passes.tune.r": 8}
         own = command(editor, "run", uri=desk.uri, overrides=changed)["runId"]
         until(editor, own, trains)
+        assert state_of(editor, other) == "running"
         tokens = {bar["token"] for bar in bars(editor)}
         assert len(tokens) == 2
         assert {row["runId"] for row in command(editor, "listRuns")} == {own, other}

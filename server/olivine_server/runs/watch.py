@@ -9,8 +9,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock
@@ -70,14 +70,14 @@ class Watcher:
         self._wake = Event()
         self._adopted = False
         self._shown: Json = {}
+        self._failures: set[str] = set()
         self._read: set[tuple[Path, int]] = set()
 
     def look(self) -> None:
         """Look for new and changed runs now."""
         with self._lock:
             self._scan()
-            for run in self._active():
-                self._follow(run)
+            self._follow_active()
         self._wake.set()
 
     def find(self, run_id: str) -> Run | None:
@@ -95,10 +95,9 @@ class Watcher:
     def add(self, folder: RunFolder) -> None:
         """Take in a run that this server has just started or resumed."""
         with self._lock:
-            known = self.runs.pop(folder.path, None)
-            if known and known.bar:
-                known.bar.end("")
-            self._take(folder.path, _stamp(folder.path))
+            known = self.runs.get(folder.path)
+            if known is None or not known.follower:  # else it was found in the meantime
+                self._take(folder.path, _stamp(folder.path))
         self._wake.set()
 
     def forget(self, run: Run) -> None:
@@ -113,18 +112,30 @@ class Watcher:
         """Follow the runs as long as this process lives."""
         looked = -LOOK
         while True:
-            try:
-                with self._lock:
-                    if time.monotonic() - looked >= LOOK:
-                        looked = time.monotonic()
-                        self._scan()
-                    for run in self._active():
-                        self._follow(run)
-                    self._refresh_lenses()
-            except Exception:  # the next look must not be lost with this one
-                traceback.print_exc(file=sys.stderr)
+            with self._lock, self._guarded():
+                if time.monotonic() - looked >= LOOK:
+                    looked = time.monotonic()
+                    self._scan()
+                self._follow_active()
+                self._refresh_lenses()
             self._wake.wait(PERIOD + 0.01 if self._active() else LOOK)
             self._wake.clear()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """What fails must not take the next look, or other runs, with it. It is told once."""
+        try:
+            yield
+        except Exception:
+            report = traceback.format_exc()
+            if report not in self._failures:
+                self._failures.add(report)
+                print(report, file=sys.stderr)
+
+    def _follow_active(self) -> None:
+        for run in self._active():
+            with self._guarded():
+                self._follow(run)
 
     def _active(self) -> list[Run]:
         return [run for run in list(self.runs.values()) if run.follower]
@@ -139,7 +150,8 @@ class Watcher:
                     there.add(path)
                 known = self.runs.get(path)
                 if stamp and (known is None or (known.stamp != stamp and not known.follower)):
-                    self._take(path, stamp)
+                    with self._guarded():
+                        self._take(path, stamp)
         for run in [run for path, run in self.runs.items() if path not in there]:
             self.forget(run)
         self._adopted = True
@@ -163,14 +175,19 @@ class Watcher:
             run.summary.add(event)
         if run.summary.finished or run.summary.failed:  # of the attempt before
             run.summary = Summary()
-        name = Path(run.record.config)
-        run.bar = Bar(self._client, f"olivine-{run.folder.path}", f"Olivine: {name.parent.name}/{name.name}")
+        config, token = Path(run.record.config), f"olivine-{run.folder.path}-{run.record.attempt}"
+        run.bar = Bar(self._client, token, f"Olivine: {config.parent.name}/{config.name}")
         self._on_found(run)
 
     def _follow(self, run: Run) -> None:
         """Read what is new of an active run, and tell it."""
         record = settled(run.folder)
         if record is None or run.follower is None:
+            return
+        if record.attempt != run.record.attempt:  # resumed before its end was told
+            if run.bar:
+                run.bar.end("")
+            self._take(run.folder.path, _stamp(run.folder.path))
             return
         run.record = record
         for event in run.follower.new_events():
