@@ -127,12 +127,17 @@ def hovers(desk: Desk, active_runs: int = 0) -> list[float]:
 
 def old_runs(desk: Desk) -> None:
     """The first diagnostics, and finding the runs, with and without 200 runs that have ended."""
-    before = [first_diagnostics(desk) for _ in range(9)]
     for number in range(200):
         folder = create(desk.folder, desk.config, "{}")
         folder.update(lambda record: replace(record, state=runs.RunState.SUCCEEDED, ended=time.time()))
         folder.events.write_text((runs.dump_event(runs.Metric(0.0, "loss", 1.0, number)) + "\n") * 1000)
-    after = [first_diagnostics(desk) for _ in range(9)]
+    home, away = desk.folder / ".olivine", desk.folder / "away"
+    before, after = [], []
+    for _ in range(9):  # in turns, so that a busy machine is busy for both
+        after.append(first_diagnostics(desk))
+        home.rename(away)
+        before.append(first_diagnostics(desk))
+        away.rename(home)
     print(f"first diagnostics, no run  {figures(before)}")
     print(f"first diagnostics, 200 old {figures(after)}")
     told = subprocess.run([sys.executable, "-c", LOOKER, str(desk.folder)], capture_output=True, text=True, check=True)
