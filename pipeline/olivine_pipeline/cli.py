@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .errors import missing_package
+
 DONE, REFUSED, FAILED, CANCELLED = 0, 2, 3, 130
 READER_GONE = 141
 """What a shell reports of a program that SIGPIPE ended."""
@@ -19,6 +21,7 @@ COMMANDS = {
     "runs": "list the runs of this workspace",
     "attach": "watch a run that goes on",
     "cancel": "stop a run; what is finished stays",
+    "submit": "run a config on its Azure ML system, and follow the job",
     "resume": "go on with a run that was stopped or failed",
     "logs": "print what a run has printed",
     "check": "say what is wrong with a config, and mend what can be mended",
@@ -69,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nCancelled.", file=sys.stderr)
         return CANCELLED
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        print(f"olivine: {missing.message} {missing.hint}", file=sys.stderr)
+        return FAILED
     except Exception as error:
         from .journal import keep_traceback
 

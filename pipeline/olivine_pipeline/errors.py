@@ -29,3 +29,11 @@ class ConfigRefused(Exception):
 
 class Cancelled(Exception):
     """The person asked to stop; what was finished stays."""
+
+
+def missing_package(error: ModuleNotFoundError) -> RunError:
+    """What to do where a package of the pipeline is not installed."""
+    package = (error.name or "").partition(".")[0]
+    return RunError(
+        "missing-package", f"The package {package!r} is not installed.", "Run: pip install 'olivine[pipeline]'"
+    )

@@ -379,6 +379,16 @@ def test_run_names_the_passes_that_up_to_may_name(folder: Path) -> None:
     assert '"merge"' in done.stdout and "ft" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_package_that_is_missing_is_named_with_what_installs_it(command: str, folder: Path) -> None:
+    (folder / "light").mkdir()
+    (folder / "light" / "sitecustomize.py").write_text("import sys\nsys.modules['pydantic'] = None\n")
+    done = olivine(command, "olive-config.json", cwd=folder, environment={"PYTHONPATH": str(folder / "light")})
+    told = done.stdout + done.stderr
+    assert done.returncode == 3
+    assert "'pydantic' is not installed" in told and "pip install 'olivine[pipeline]'" in told
+
+
 def test_an_unexpected_error_is_one_line_and_a_log_file(folder: Path) -> None:
     blocked = {"PYTHONPATH": str(folder / "broken")}
     (folder / "broken").mkdir()

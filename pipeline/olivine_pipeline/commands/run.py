@@ -21,7 +21,7 @@ from olivine_pipeline import findings, queue
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.cli import CANCELLED, DONE, FAILED, REFUSED
 from olivine_pipeline.documents import is_yaml, read_config
-from olivine_pipeline.errors import Cancelled, ConfigRefused, RunError
+from olivine_pipeline.errors import Cancelled, ConfigRefused, RunError, missing_package
 from olivine_pipeline.journal import EventFile, Journal, keep_traceback
 from olivine_pipeline.recorder import Recorder
 from olivine_pipeline.terminal import Display, open_display
@@ -293,10 +293,7 @@ def explained(error: Exception, run: Session) -> RunError:
     log = keep_details(run)
     details = f"The details are in {log}." if log else "The disk has no room for the details."
     if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").partition(".")[0]
-        return RunError(
-            "missing-package", f"The package {package!r} is not installed.", "Run: pip install 'olivine[pipeline]'"
-        )
+        return missing_package(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's name for a GPU's
         return RunError("out-of-memory", "There is not enough memory.", f"A smaller batch or model may fit. {details}")
     first = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
