@@ -26,6 +26,7 @@ GOES_WELL = {
     "the service fails while watching": [Fault("GET", DETAILS, 503, azure_error("Unavailable", "Later."), times=3)],
     "the token ends while watching": [Fault("GET", DETAILS, 401, azure_error("ExpiredAuthenticationToken", "Old."))],
     "the connection is cut while watching": [Cut("api.azureml.ms", 600, times=2)],
+    "the service stands still for half a minute": [Cut("api.azureml.ms", 300, seconds=30)],
     "the upload is cut": [Cut("blob.core.windows.net", 20_000, upwards=True)],
     "the answer about the workspace fails": [Fault("GET", "workspaces/phrases$", 502, None, times=2)],
 }
@@ -36,7 +37,7 @@ def test_the_job_is_submitted_once_and_followed_to_its_end(
     faults: list[Fault | Cut], double: Double, submit: Callable[..., Submitted]
 ) -> None:
     double.workspace.faults.add(*faults)
-    submitted = submit()
+    submitted = submit("--set", "azureml_client.read_timeout=5")
     events = submitted.well()
     assert double.workspace.faults.left == 0, "it did not happen"
     assert len(double.workspace.jobs) == 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from configs import small_workspace
 from double import preempt
+from double.faults import Cut
 from small_job import STEPS
 from workspaces import Submitted, losses, signed_in
 
@@ -32,6 +33,19 @@ def test_a_job_in_the_queue_is_cancelled(double: Double, submit: Callable[..., S
     assert (last["type"], last["state"]) == ("run-finished", "cancelled")
     assert submitted.process.returncode == 130
     assert [run.status for run in double.workspace.runs.values()] == ["Canceled"]
+
+
+def test_a_run_that_is_stopped_while_it_uploads_submits_nothing(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    double.workspace.faults.add(Cut("blob.core.windows.net", 20_000, upwards=True, seconds=3))
+    submitted = submit()
+    while not double.requests("POST", "/startPendingUpload"):
+        time.sleep(0.05)
+    submitted.process.send_signal(signal.SIGTERM)
+    last = submitted.last()
+    assert (last["type"], last["state"]) == ("run-finished", "cancelled")
+    assert not double.workspace.jobs
 
 
 def test_a_running_job_is_cancelled_through_the_ledger(double: Double, submit: Callable[..., Submitted]) -> None:

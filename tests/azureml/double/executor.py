@@ -71,8 +71,7 @@ def _wait_for_node(workspace: Workspace, job: str) -> bool:
 def _run(workspace: Workspace, job: str) -> None:
     properties, run = workspace.jobs[job]["properties"], workspace.runs[job]
     root = workspace.folder / job / str(len(run.processes))
-    code = root / "wd"
-    _unpack(workspace, properties, code)
+    code = root / "node"
     places = _places(workspace, job, properties, root)
     if isinstance(places, str):
         return _fail(workspace, job, "UserError", places)
@@ -147,11 +146,14 @@ def _processes(
     run = workspace.runs[job]
     threads, started = [], []
     for rank in range(world):
+        node = code / str(rank * nodes // world)
+        if not node.exists():
+            _unpack(workspace, properties, node)
         ranks = _rank_variables(rank, world) if distribution else {}
         process = subprocess.Popen(
             ["/bin/bash", "-c", command],
-            cwd=code,
-            env={**_environment(workspace, job, properties, code), **ranks},
+            cwd=node,
+            env={**_environment(workspace, job, properties, node), **ranks},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -25,12 +25,16 @@ class Fault:
 
 @dataclass
 class Cut:
-    """The next `times` connections to a host end after so many bytes towards the client, or towards the server."""
+    """The next `times` connections to a host end after so many bytes towards the client, or towards the server.
+
+    With `seconds` they stand still for so long before.
+    """
 
     host: str
     bytes: int
     upwards: bool = False
     times: int = 1
+    seconds: float = 0
 
 
 class Faults:

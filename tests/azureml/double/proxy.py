@@ -37,7 +37,15 @@ class Proxy:
 
     def close(self) -> None:
         """Stop serving."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+
+        async def end() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            self._loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop)
 
     def _serve(self) -> None:
         server = self._loop.run_until_complete(asyncio.start_server(self._connection, "127.0.0.1", 0))
@@ -80,6 +88,7 @@ async def _pump(
             if left is not None and len(data) > left:
                 writer.write(data[:left])
                 await writer.drain()
+                await asyncio.sleep(cut.seconds if cut else 0)
                 writer.transport.abort()
                 other.transport.abort()
                 return

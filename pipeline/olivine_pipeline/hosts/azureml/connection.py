@@ -17,6 +17,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, Serv
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
 
+from olivine_pipeline.cancel import Cancel
+from olivine_pipeline.errors import Cancelled
+
 from .credentials import Chain, credential_for
 from .refusals import is_passing, refusal, status_of
 from .request import RESULTS, Request, Workspace
@@ -35,10 +38,19 @@ class Storage:
     secret: Any
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What is new in a file: its bytes, when the file was made, and how long it is by now."""
+
+    data: bytes
+    created: str
+    size: int
+
+
 class Connection:
     """A workspace, signed in to. Everything raises `RunError` in the person's words."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, cancel: Cancel) -> None:
         self.workspace = workspace
         self._credential = credential_for(workspace)
         self._client = MLClient(
@@ -50,6 +62,7 @@ class Connection:
             show_progress=False,
             retry_total=0,
             read_timeout=workspace.read_timeout,
+            raw_request_hook=lambda request: _hold_back(request.http_request, cancel),
         )
         self._history = ""
         self._signed_in = PipelineClient("", policies=[BearerTokenCredentialPolicy(self._credential, AUDIENCE)])
@@ -113,18 +126,20 @@ class Connection:
         """Status, log files and error of a job. Raises the exceptions of azure.core: watching outlives many."""
         return self._json(self._signed_in, f"{self._history}/runs/{name}/details")
 
-    def read(self, url: str, offset: int) -> tuple[bytes, bool]:
-        """A signed file from `offset` on, and whether it was cut shorter than that. Raises those of azure.core."""
+    def read(self, url: str, offset: int) -> Piece:
+        """What a signed file has from `offset` on. Raises the exceptions of azure.core."""
         headers = {"Range": f"bytes={offset}-", "x-ms-version": "2021-06-08"}
         try:
-            answer = self._get(self._plain, url, headers)
+            answer = self._ask(self._plain, "GET", url, headers)
         except HttpResponseError as error:
-            if error.status_code != 416 or error.response is None:
+            if error.status_code != 416:
                 raise
-            size = (error.response.headers.get("Content-Range") or "").rpartition("/")[2]
-            return b"", size.isdecimal() and int(size) < offset
+            answer = self._ask(self._plain, "HEAD", url, {"x-ms-version": headers["x-ms-version"]})
+            return Piece(b"", answer.headers.get("x-ms-creation-time", ""), int(answer.headers["Content-Length"]))
         data = answer.read()
-        return (data if answer.status_code == 206 else data[offset:]), False
+        if answer.status_code != 206:
+            data = data[offset:]
+        return Piece(data, answer.headers.get("x-ms-creation-time", ""), offset + len(data))
 
     def storage(self, datastore: str) -> Storage:
         """How to reach the blobs of a datastore; the signature is good for about an hour."""
@@ -142,12 +157,12 @@ class Connection:
 
     def _json(self, client: PipelineClient[Any, Any], url: str) -> dict[str, Any]:
         try:
-            return dict(self._get(client, url).json())
+            return dict(self._ask(client, "GET", url, {}).json())
         except ValueError as error:  # an answer that was cut short
             raise ServiceResponseError("The answer is not whole.") from error
 
-    def _get(self, client: PipelineClient[Any, Any], url: str, headers: dict[str, str] | None = None) -> Any:
-        request = HttpRequest("GET", url, headers=headers or {})
+    def _ask(self, client: PipelineClient[Any, Any], method: str, url: str, headers: dict[str, str]) -> Any:
+        request = HttpRequest(method, url, headers=headers)
         answer = client.send_request(request, connection_timeout=30, read_timeout=self.workspace.read_timeout)
         answer.raise_for_status()
         return answer
@@ -158,6 +173,8 @@ class Connection:
         for left in range(max(self.workspace.retries, 1), -1, -1):
             try:
                 return call()
+            except Cancelled:
+                raise
             except Exception as error:
                 if status_of(error) == 401:
                     self.sign_in_again()
@@ -185,6 +202,12 @@ def results_uri(datastore: str, job: str) -> str:
 def results_prefix(job: str) -> str:
     """The same as the beginning of blob names."""
     return f"olivine/{job}/{RESULTS}/"
+
+
+def _hold_back(request: Any, cancel: Cancel) -> None:
+    """Submit nothing for a person who asked to stop during the upload."""
+    if request.method == "PUT" and "/jobs/" in request.url:
+        cancel.check()
 
 
 def _or_none(call: Callable[[], T]) -> T | None:

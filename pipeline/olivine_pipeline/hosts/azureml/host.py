@@ -97,7 +97,7 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
     known = _read(file)
     name = job or (known.job if known else new_name(prepared))
     voice.journal.progress("connecting to Azure ML", 0, 0, "job")
-    connection = _connect(prepared.request)
+    connection = _connect(prepared.request, voice.cancel)
     voice.cancel.check()
     own = JobFile(name, *_names(prepared.request))
     _write(file, own)
@@ -140,7 +140,7 @@ def _place(given: CloudInput) -> str:
     return f"--place {given.place}=${{{{inputs.{given.name}}}}}{inside}"
 
 
-def _connect(request: Request) -> Connection:
+def _connect(request: Request, cancel: Cancel) -> Connection:
     try:
         with quiet():
             from .connection import Connection
@@ -148,7 +148,7 @@ def _connect(request: Request) -> Connection:
         if (error.name or "").partition(".")[0] not in ("azure", "msrest", "marshmallow"):
             raise
         raise RunError("missing-package", _MISSING, _INSTALL) from error
-    connection = Connection(request.workspace)
+    connection = Connection(request.workspace, cancel)
     connection.open()
     return connection
 

@@ -114,7 +114,8 @@ def request_of(config: Config) -> Request:
         config.refuse("unknown-resource", f"{unknown[0]} is no resource of a job; there are {known}.", *place)
     client = config.workflow.azureml_client or AzureMLClient()
     if settings.hf_token and not client.keyvault_name:
-        config.refuse("hf-token-without-keyvault", "hf_token needs azureml_client to name a keyvault_name.", *place, "hf_token")
+        message = "hf_token needs azureml_client to name a keyvault_name."
+        config.refuse("hf-token-without-keyvault", message, *place, "hf_token")
     name = config.workflow.workflow_id
     return Request(
         workspace=_workspace(config, client),

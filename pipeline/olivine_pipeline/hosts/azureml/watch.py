@@ -58,6 +58,8 @@ class LogFile:
 
     offset: int = 0
     rest: bytes = b""
+    created: str = ""
+    """When the file was made: one of the same name may take its place."""
 
     def lines(self, data: bytes) -> Iterator[str]:
         """The whole lines that end in `data`."""
@@ -108,6 +110,8 @@ class Watcher:
         if status != self._job.status:
             self._job.status = status
             self._tell_status(status)
+        if status in TERMINAL:
+            self._tell_rest()
         if status == "Failed":
             self._job.error = str(((details.get("error") or {}).get("error") or {}).get("message") or "")
         return status in TERMINAL
@@ -119,12 +123,20 @@ class Watcher:
 
     def _read(self, name: str, url: str) -> None:
         log = self._logs.setdefault(name, LogFile())
-        data, restarted = self._connection.read(url, log.offset)
-        if restarted:  # the node was taken away, and the job began again on another
+        piece = self._connection.read(url, log.offset)
+        if piece.size < log.offset or log.created not in ("", piece.created):
+            # The node was taken away, and the job began again on another.
             log = self._logs[name] = LogFile()
-            data, _ = self._connection.read(url, 0)
-        for line in log.lines(data):
+            piece = self._connection.read(url, 0)
+        log.created = piece.created
+        for line in log.lines(piece.data):
             self._tell(line)
+
+    def _tell_rest(self) -> None:
+        """The last lines, where nothing ended them."""
+        for log in self._logs.values():
+            rest, log.rest = log.rest.decode("utf-8", "replace"), b""
+            self._tell(rest)
 
     def _tell(self, line: str) -> None:
         event = runs.load_event(line) if line.startswith("{") else None
