@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
-import type { Environment, Started } from './protocol';
+import { LANGUAGES, type Environment, type Started } from './protocol';
 import { refused } from './refusal';
-import { LANGUAGES, type Server } from './server';
+import type { Server } from './server';
 
 /** A config: what a lens gives, what the explorer and the editor's title give, or nothing for the one being edited. */
 type Target = { uri: string; upTo?: string } | vscode.Uri | undefined;

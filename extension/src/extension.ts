@@ -1,11 +1,12 @@
 import * as vscode from 'vscode';
 import { commands } from './commands';
 import { offerLanguage } from './offer';
+import { LANGUAGES } from './protocol';
 import { runCommands } from './runs/commands';
 import { RunList } from './runs/list';
 import { statusBar, tellEnd } from './runs/status';
 import { RunTree } from './runs/tree';
-import { LANGUAGES, Server } from './server';
+import { Server } from './server';
 
 let server: Server | undefined;
 

@@ -1,4 +1,7 @@
-// What the server's commands about runs give, and what it tells of them. Times are seconds since the epoch.
+// What the server serves, what its commands about runs give, and what it tells of them. Times are seconds since the epoch.
+
+/** The languages of the manifest. */
+export const LANGUAGES = ['olive-config', 'olive-config-yaml'];
 
 export type RunState = 'queued' | 'starting' | 'running' | 'cancelling' | 'cancelled' | 'failed' | 'succeeded' | 'lost';
 

@@ -3,8 +3,6 @@ import type { LanguageClient } from 'vscode-languageclient/node';
 import type { RunChange, RunDeleted } from './protocol';
 import { configured, findPython, type Python } from './python';
 
-export const LANGUAGES = ['olive-config', 'olive-config-yaml'];
-
 /** The language server, started when it is first needed. */
 export class Server implements vscode.Disposable {
   private starting: Promise<LanguageClient> | undefined;
@@ -62,7 +60,7 @@ export class Server implements vscode.Disposable {
       void this.missing();
       throw new Error('There is no Python for the language server.');
     }
-    const { connect } = await import('./connection');
+    const { connect } = await import('./serverConnection');
     const begun = Date.now();
     const client = connect(this.context, python, this.log, {
       started: () => this.started.fire(),

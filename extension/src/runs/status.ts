@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { RunRow } from '../protocol';
 import type { RunList } from './list';
-import { nameOf } from './words';
+import { duration, nameOf } from './words';
 
 /** An item in the status bar while anything runs. */
 export function statusBar(list: RunList): vscode.Disposable {
@@ -26,6 +26,9 @@ export function statusText(active: RunRow[]): string {
   return `$(loading~spin) Olivine: ${share}`;
 }
 
+const after = ({ started, ended }: RunRow): string =>
+  started === null || ended === null ? '' : ` after ${duration(ended - started)}`;
+
 /** Tell of a run that has ended, with what can be done next. The server itself tells of one that is lost. */
 export async function tellEnd(run: RunRow): Promise<void> {
   const name = nameOf(run);
@@ -34,7 +37,7 @@ export async function tellEnd(run: RunRow): Promise<void> {
   const resume = { title: 'Resume', command: 'olivine.resume' };
   const result = { title: 'Open Result', command: 'olivine.openReport' };
   const told = {
-    succeeded: () => showInformationMessage(`${name}: the run has finished.`, result, log),
+    succeeded: () => showInformationMessage(`${name}: the run has finished${after(run)}.`, result, log),
     cancelled: () => showInformationMessage(`${name}: the run was cancelled.`, resume, log),
     failed: () => showErrorMessage(`${name}: ${run.message || 'the run failed.'}`, log, resume),
   };

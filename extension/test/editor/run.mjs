@@ -1,8 +1,17 @@
 // One person's session in a real editor, from the packaged extension: write, mend, run, cancel, resume, look.
-// Screenshots of each step are kept in dist/editor/.
+// Screenshots of each step are kept in dist/editor/; with --picture one becomes the README's.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +36,7 @@ let page;
 async function step(name, action) {
   await action();
   number += 1;
-  await page?.screenshot({ path: join(shots, `${String(number).padStart(2, '0')}-${name.replaceAll(' ', '-')}.png`) });
+  await page.screenshot({ path: join(shots, `${String(number).padStart(2, '0')}-${name.replaceAll(' ', '-')}.png`) });
   console.log(`${((Date.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${name}`);
 }
 
@@ -67,10 +76,13 @@ async function session() {
     await page.locator('.markers-panel .monaco-list-row', { hasText: 'LoRAx' }).waitFor();
   });
   await step('hover', async () => {
-    await go(row + 1, column + 2);
+    await go(row + 2, lines[row + 1].indexOf('"r"') + 2);
     await page.keyboard.press('Control+K');
     await page.keyboard.press('Control+I');
-    await page.locator('.monaco-hover:visible', { hasText: 'LoRAx' }).first().waitFor();
+    await page
+      .locator('.monaco-hover:visible', { hasText: /[Rr]ank/ })
+      .first()
+      .waitFor();
   });
   await step('quick fix', async () => {
     await page.keyboard.press('Escape');
@@ -138,6 +150,21 @@ async function session() {
     await page.locator('iframe.webview.ready').waitFor();
     await page.waitForTimeout(1500);
   });
+  await step('config as it ran', async () => {
+    await command('Olivine: Open Config as It Ran');
+    await page.locator('.tab.active', { hasText: 'config.json' }).waitFor();
+    await page.locator('.monaco-editor .view-line', { hasText: 'LoRA' }).first().waitFor();
+  });
+  await step('log', async () => {
+    await command('Olivine: Show Log of Run');
+    await page.locator('.tab.active', { hasText: 'console.log' }).waitFor();
+  });
+  await step('deleted', async () => {
+    await command('Olivine: Delete Run…');
+    await press(page.locator('.monaco-dialog-box'), 'Delete');
+    await page.getByText('No runs yet').waitFor();
+    assert.deepEqual(readdirSync(join(workspace, '.olivine/runs')), []);
+  });
 }
 
 /** Click a lens. The editor drops a click on a lens that it is about to draw anew, so look whether it was `done`. */
@@ -197,6 +224,8 @@ try {
   await page.goto(`${server.address}/?folder=${workspace}`);
   await page.locator('.explorer-folders-view .monaco-list-row[aria-label*="olive-config.json"]').waitFor();
   await session();
+  if (process.argv.includes('--picture'))
+    copyFileSync(join(shots, '09-progress.png'), join(repository, 'extension/media/screenshot.png'));
   console.log(`1 passed, 0 failed`);
 } catch (error) {
   await page.screenshot({ path: join(shots, 'failed.png') });

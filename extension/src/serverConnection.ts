@@ -1,4 +1,4 @@
-// The language client. Loaded with the server only: it is the larger part of the bundle.
+// The language client. A bundle of its own, loaded with the server only: the editor does not wait for it.
 import * as vscode from 'vscode';
 import {
   CloseAction,
@@ -11,9 +11,8 @@ import {
 } from 'vscode-languageclient/node';
 import { Crashes, RESTARTS } from './crashes';
 import { Notifications } from './progress';
-import type { RunChange, RunDeleted } from './protocol';
+import { LANGUAGES, type RunChange, type RunDeleted } from './protocol';
 import type { Python } from './python';
-import { LANGUAGES } from './server';
 
 /** Who is told of a server: each time it begins to answer, and when a run changes. */
 export interface Listener {

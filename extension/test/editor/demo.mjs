@@ -1,0 +1,28 @@
+// Opens the example in a real VS Code in the browser, with the extension installed and a run ready to press.
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serve } from './editor.mjs';
+import { built } from './needs.mjs';
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(repository, 'extension/package.json'), 'utf8'));
+const vsix = built(join(repository, `dist/olivine-${process.platform}-${process.arch}-${version}.vsix`), 'vsix-here');
+const home = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'olivine/demo');
+const workspace = join(home, 'phrase-tone');
+
+if (!existsSync(workspace)) {
+  mkdirSync(home, { recursive: true });
+  cpSync(join(repository, 'examples/phrase-tone'), workspace, { recursive: true });
+  mkdirSync(join(workspace, '.vscode'));
+  writeFileSync(join(workspace, '.vscode/settings.json'), '{\n  "explorer.autoReveal": true\n}\n');
+}
+const python = join(repository, '.venv/bin/python');
+const server = await serve({ home, vsix, settings: { 'olivine.pipeline.interpreter': python } });
+const payload = JSON.stringify([
+  ['openFile', `vscode-remote://${new URL(server.address).host}${workspace}/olive-config.json`],
+]);
+console.log(`Open ${server.address}/?folder=${workspace}&payload=${encodeURIComponent(payload)}`);
+console.log('The Run above the first line trains a small model. Ctrl+C here closes the editor; a run goes on.');
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void server.stop().then(() => process.exit()));
