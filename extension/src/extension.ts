@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
+import { chatPanels } from './chat/chat';
 import { commands } from './commands';
 import { offerLanguage } from './offer';
+import { runPanels } from './panel/panel';
 import { LANGUAGES } from './protocol';
 import { runCommands } from './runs/commands';
 import { RunList } from './runs/list';
@@ -15,7 +17,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Olivine', { log: true });
   const made = (server = new Server(context, log));
   const list = new RunList(made);
-  const tree = vscode.window.createTreeView('olivine.runs', { treeDataProvider: new RunTree(list) });
+  const tree = vscode.window.createTreeView('olivine.runs', {
+    treeDataProvider: new RunTree(list),
+    canSelectMany: true,
+  });
   context.subscriptions.push(
     log,
     made,
@@ -25,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): void {
     list.onDidEnd((run) => void tellEnd(run)),
   );
   context.subscriptions.push(...commands(made, log), ...runCommands(made, list));
+  context.subscriptions.push(runPanels(context, made, list), chatPanels(context, made, list));
   const refresh = (): void => void list.refresh().catch((error: unknown) => log.warn(String(error)));
   context.subscriptions.push(
     vscode.commands.registerCommand('olivine.refreshRuns', refresh),

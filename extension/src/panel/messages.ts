@@ -81,7 +81,7 @@ export type FromPanel =
   /** A command about a run: `cancel`, `resume`, … */
   | { type: 'command'; name: RunCommand; runId: string }
   | { type: 'compare' }
-  | { type: 'alone' }
+  | { type: 'alone'; runId: string }
   | { type: 'open'; runId: string; path: string }
   | { type: 'reveal'; runId: string; path: string }
   | { type: 'goTo'; runId: string; location: Location };

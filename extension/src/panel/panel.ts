@@ -134,7 +134,7 @@ class RunPanel {
         return other ? this.show([this.runIds[0]!, other]) : undefined;
       }
       case 'alone':
-        return this.show(this.runIds.slice(0, 1));
+        return this.show([message.runId]);
       case 'command':
         if (!RUN_COMMANDS.includes(message.name)) return;
         await vscode.commands.executeCommand(`olivine.${message.name}`, { runId: message.runId });

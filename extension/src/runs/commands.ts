@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -34,11 +33,6 @@ export function runCommands(server: Server, list: RunList): vscode.Disposable[] 
     command('resume', resumable, (run) => server.ask('olivine.resume', { runId: run.runId })),
     command('rerun', ended, (run) => vscode.commands.executeCommand('olivine.run', vscode.Uri.file(run.config))),
     command('deleteRun', ended, (run) => remove(server, run)),
-    command(
-      'showRun',
-      () => true,
-      (run) => (existsSync(report(run)) ? openReport(run) : log(run)),
-    ),
     command('openReport', succeeded, openReport),
     command('openResult', succeeded, (run) => reveal(run.output ?? run.folder)),
     command(

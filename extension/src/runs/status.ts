@@ -35,9 +35,10 @@ export async function tellEnd(run: RunRow): Promise<void> {
   const { showInformationMessage, showErrorMessage } = vscode.window;
   const log = { title: 'Show Log', command: 'olivine.openRunLog' };
   const resume = { title: 'Resume', command: 'olivine.resume' };
+  const attempt = { title: 'Try It', command: 'olivine.tryIt' };
   const result = { title: 'Open Result', command: 'olivine.openReport' };
   const told = {
-    succeeded: () => showInformationMessage(`${name}: the run has finished${after(run)}.`, result, log),
+    succeeded: () => showInformationMessage(`${name}: the run has finished${after(run)}.`, result, attempt, log),
     cancelled: () => showInformationMessage(`${name}: the run was cancelled.`, resume, log),
     failed: () => showErrorMessage(`${name}: ${run.message || 'the run failed.'}`, log, resume),
   };

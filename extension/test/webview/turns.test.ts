@@ -6,13 +6,18 @@ const waiting: Answer = { text: '', state: 'waiting', note: '' };
 const said = (event: object): ChatEvent => ({ runId: 'r', side: 'result', id: 1, ...event }) as ChatEvent;
 
 it('fills a template in, and leaves other braces as they are', () => {
-  expect(filled('### {phrase}\n{"a": {x}}\n', { phrase: 'We {x} danced', y: '' })).toBe('### We {x} danced\n{"a": {x}}\n');
+  expect(filled('### {phrase}\n{"a": {x}}\n', { phrase: 'We {x} danced', y: '' })).toBe(
+    '### We {x} danced\n{"a": {x}}\n',
+  );
   expect(fieldsOf('{a} {b} {a} {"c"}')).toEqual(['a', 'b']);
 });
 
 it('makes an answer of its tokens and figures', () => {
   const done = { type: 'done', tokens: 2, tokens_per_second: 84.4, first_token_ms: 120.4, reason: 'end' };
-  const answer = [said({ type: 'token', text: 'jo' }), said({ type: 'token', text: 'y' }), said(done)].reduce(hear, waiting);
+  const answer = [said({ type: 'token', text: 'jo' }), said({ type: 'token', text: 'y' }), said(done)].reduce(
+    hear,
+    waiting,
+  );
   expect(answer).toEqual({ text: 'joy', state: 'done', note: '2 tokens · 84 tokens/s · first token after 120 ms' });
   expect(isOpen(answer)).toBe(false);
 });

@@ -9,8 +9,10 @@ export interface Line {
   points: Point[];
   /** A colour of the theme: the end of `--vscode-charts-…`. */
   colour: string;
-  /** Drawn behind the others, faint, and not told of. */
+  /** Drawn behind the others. */
   faint?: boolean;
+  /** Drawn, but not told of. */
+  silent?: boolean;
   dashed?: boolean;
   dots?: boolean;
 }
@@ -43,14 +45,20 @@ export function chart(title: string, show: (value: number) => string, height: nu
   let plot: uPlot | undefined;
   let drawn = '';
 
-  const told = (): Line[] => lines.filter((line) => !line.faint);
+  const told = (): Line[] => lines.filter((line) => !line.silent);
   const read = (step?: number): void => {
     const last = Math.max(...told().map(({ points }) => points[points.length - 1]?.[0] ?? 0));
     const items = told().map((line) => {
       const point = at(line.points, step ?? last);
       const mark = h('span', { class: line.dashed ? 'key dashed' : 'key' });
       mark.style.color = `var(--vscode-charts-${line.colour})`;
-      return h('span', { class: 'value' }, mark, `${line.name} `, h('b', {}, point ? show(point[1]) : '–'));
+      return h(
+        'span',
+        { class: 'value' },
+        line.name && mark,
+        line.name && `${line.name} `,
+        h('b', {}, point ? show(point[1]) : '–'),
+      );
     });
     readout.replaceChildren(h('span', { class: 'step' }, `step ${step ?? last}`), ...items);
   };
@@ -81,12 +89,12 @@ export function chart(title: string, show: (value: number) => string, height: nu
     lines = now.filter(({ points }) => points.length);
     element.hidden = !lines.length;
     if (!lines.length) return;
-    const shape = lines.map(({ name, colour }) => name + colour).join();
+    const shape = JSON.stringify(lines.map(({ points, ...look }) => [look, points.length < 3]));
     if (plot && shape === drawn) plot.setData(align(lines.map(({ points }) => points)));
     else draw();
     drawn = shape;
     read();
-    const words = told().map((line) => describe(line.name, line.points, show));
+    const words = told().map((line) => describe(line.name || title, line.points, show));
     area.setAttribute('aria-label', `${title}. ${words.join('. ')}. Arrow keys read the values.`);
   };
   return { element, update };

@@ -3,12 +3,12 @@ import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import type { FromPanel, PanelState, RunDetails, ToPanel } from '../../src/panel/messages';
 import { isActive } from '../../src/protocol';
-import { button, byId, h, keep } from '../shared/dom';
+import { byId, h, keep } from '../shared/dom';
 import { connect } from '../shared/host';
 import { number, nameOf, size, timeOf } from '../shared/words';
 import { chart, redraw, type Line } from './charts';
 import { extend, smooth, type Courses } from './series';
-import { artifacts, COLOURS, failure, header, measures, timeline } from './view';
+import { artifacts, COLOURS, header, measures, notices, timeline } from './view';
 
 const host = connect<FromPanel, ToPanel, PanelState>();
 let state: PanelState = host.state() ?? { runIds: JSON.parse(document.body.dataset['runs'] ?? '[]') as string[] };
@@ -44,19 +44,26 @@ function remember(changes: Partial<PanelState>): void {
 const shown = (): { details: RunDetails; courses: Courses }[] =>
   state.runIds.map((runId) => known.get(runId)).filter((run) => run !== undefined);
 
+/** What tells the runs that are shown from each other: their names, or else when they began. */
+function labels(): string[] {
+  const names = state.runIds.map(nameOf);
+  if (names.length < 2) return names.map(() => '');
+  return new Set(names).size === names.length ? names : state.runIds.map(timeOf);
+}
+
 /** The lines of a metric: a colour a run where there are two, else a colour a metric. */
 function lines(metric: string, name: string, colour: string): Line[] {
   const runs = shown();
   const dashed = metric === 'eval_loss';
-  return runs.flatMap(({ details, courses }, index) => {
+  return runs.flatMap(({ courses }, index) => {
     const points = courses[metric] ?? [];
-    const named = runs.length > 1 ? `${nameOf(details.runId)} ${timeOf(details.runId)} ${name}`.trim() : name;
-    const line = { name: named, points, colour: runs.length > 1 ? COLOURS[index]! : colour, dashed, dots: dashed };
+    const own = runs.length > 1 ? COLOURS[index]! : colour;
+    const line = { name: `${labels()[index]} ${name}`.trim(), points, colour: own, dashed, dots: dashed };
     const noisy = smoothing.checked && (metric === 'loss' || metric === 'tokens_per_second') && points.length > 20;
     return noisy
       ? [
           { ...line, faint: true },
-          { ...line, points: smooth(points) },
+          { ...line, points: smooth(points), silent: true },
         ]
       : [line];
   });
@@ -87,11 +94,8 @@ function show(): void {
   const many = state.runIds.length > 1;
   const second = runs.some(({ state }) => isActive(state)) ? Math.round(now) : 0;
   const core = runs.map(({ metrics: _, metricsEnd: _end, metricsStart: _start, log: _log, ...rest }) => rest);
-  parts.heads([core, second, many], () => [
-    ...runs.map((run, index) => header(run, index, many, now, host.send)),
-    many && button('Show only the first run', () => host.send({ type: 'alone' }), { class: 'secondary' }),
-  ]);
-  parts.notices(core, () => runs.map((run) => failure(run, many, host.send)));
+  parts.heads([core, second, many], () => runs.map((run, index) => header(run, index, many, now, host.send)));
+  parts.notices(core, () => runs.map((run, index) => notices(run, index, many, host.send)));
   parts.passes([core, second], () => runs.map((run, index) => timeline(run, index, many, now)));
   section('measures', core, () => measures(runs));
   section('artifacts', core, () => artifacts(runs, host.send));

@@ -32,7 +32,7 @@ function thin(points: Point[]): Point[] {
 }
 
 /** The course without its noise: a running mean that forgets, of which the beginning is not drawn to zero. */
-export function smooth(points: Point[], memory = Math.min(0.95, 1 - 8 / Math.max(points.length, 9))): Point[] {
+export function smooth(points: Point[], memory = Math.min(0.97, Math.max(0.6, 1 - 20 / points.length))): Point[] {
   let mean = 0;
   let weight = 0;
   return points.map(([step, value]) => {

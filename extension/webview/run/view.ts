@@ -77,26 +77,32 @@ function actions(run: RunDetails, many: boolean, send: Send): HTMLElement {
     !active && !done && command('Resume', 'resume', 'primary'),
     done && command('Report', 'openReport'),
     command('Config', 'openRunConfig'),
+    many &&
+      button('Show alone', () => send({ type: 'alone', runId: run.runId }), {
+        class: 'secondary',
+        'aria-label': `Show alone${name}`,
+      }),
     !many && button('Compare with…', () => send({ type: 'compare' }), { class: 'secondary' }),
   );
 }
 
-export function failure(run: RunDetails, many: boolean, send: Send): HTMLElement | null {
-  const notices = [...(run.failure ? [run.failure] : []), ...run.warnings];
-  if (!notices.length) return null;
+export function notices(run: RunDetails, index: number, many: boolean, send: Send): HTMLElement | null {
+  const all = [...(run.failure ? [run.failure] : []), ...run.warnings];
+  if (!all.length) return null;
   const label = many ? `Notices of ${nameOf(run.runId)}` : 'Notices';
   return h(
     'ul',
     { class: 'notices', 'aria-label': label },
-    ...notices.map((one) => notice(one, one === run.failure, run, send)),
+    ...all.map((one) => notice(one, one === run.failure, run, many && swatch(index), send)),
   );
 }
 
-function notice(notice: Notice, failed: boolean, run: RunDetails, send: Send): HTMLElement {
+function notice(notice: Notice, failed: boolean, run: RunDetails, whose: HTMLElement | false, send: Send): HTMLElement {
   const { location } = notice;
   return h(
     'li',
     { class: failed ? 'error' : 'warning' },
+    whose,
     h('b', {}, failed ? 'Failed: ' : 'Warning: '),
     `${notice.message} ${notice.hint ?? ''} `,
     location && button(place(location), () => send({ type: 'goTo', runId: run.runId, location }), { class: 'link' }),
@@ -127,8 +133,8 @@ export function timeline(run: RunDetails, index: number, many: boolean, now: num
       { class: `${state} run${index}` },
       h('span', { class: 'bar', 'aria-hidden': 'true' }),
       h('b', {}, pass.name),
-      h('span', { class: 'type' }, pass.type),
       h('span', { class: 'took' }, words),
+      h('span', { class: 'type' }, pass.type),
     );
     item.style.flexGrow = String(Math.max(1, Math.sqrt(seconds)));
     return item;
