@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
@@ -175,6 +176,8 @@ class Telling(TrainerCallback):  # type: ignore[misc]
         for name in ("learning_rate", "grad_norm", "eval_loss"):
             if isinstance(logs.get(name), (int, float)):
                 self._job.journal.metric(name, float(logs[name]), state.global_step)
+        if "loss" in logs:
+            self._job.journal.metric("memory_bytes", memory_bytes(args.device), state.global_step)
 
     def on_prediction_step(
         self,
@@ -195,3 +198,10 @@ class Telling(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._last_save = time.monotonic()
         self.saved_step = state.global_step
+
+
+def memory_bytes(device: torch.device) -> int:
+    """The most that this process has had of a GPU's memory at once; on the CPU, what it has now."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return int(psutil.Process().memory_info().rss)
