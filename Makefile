@@ -81,6 +81,7 @@ vsix-%: setup $(EXTENSION)/node_modules/.ready
 	cd $(EXTENSION) && npx vsce package --no-dependencies --target $* --out ../dist/olivine-$*-$(VERSION).vsix
 
 test-editor: vsix-here
+	node $(EXTENSION)/test/editor/life.mjs
 	node $(EXTENSION)/test/editor/run.mjs
 
 code: vsix-here $(EXAMPLE)/model/config.json
