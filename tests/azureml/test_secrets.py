@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workspaces import SECRET, Submitted
+from names import VAULT
+from workspaces import SECRET, Submitted, signed_in
 
 if TYPE_CHECKING:
     from double import Double
@@ -40,3 +44,23 @@ def test_no_secret_leaves_this_machine_or_is_written(double: Double, submit: Cal
     everywhere = b"\n".join([*written, *told, *asked, *uploaded])
     assert b"We danced in the kitchen." in everywhere
     assert [secret for secret in secrets if secret.encode() in everywhere] == []
+
+
+def test_the_job_reads_the_token_from_the_key_vault(double: Double, tmp_path: Path) -> None:
+    double.workspace.secrets["hf-token"] = "canary-of-the-vault"
+    code = (
+        "from olivine_pipeline.hosts.azureml.job import read_secret;"
+        f"assert read_secret({VAULT!r}) == 'canary-of-the-vault'"
+    )
+    environment = signed_in(double.environment, tmp_path / "state")
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert double.requests("GET", "/secrets/hf-token") == 1
+
+
+def test_the_job_is_told_of_the_vault_and_not_of_the_token(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.secrets["hf-token"] = "canary-of-the-vault"
+    submit("--set", "systems.cloud.hf_token=true").well()
+    (job,) = double.workspace.jobs.values()
+    assert f"--keyvault {VAULT}" in job["properties"]["command"]
+    assert job["properties"]["environmentVariables"] == {}

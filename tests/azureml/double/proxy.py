@@ -55,7 +55,7 @@ class Proxy:
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream: asyncio.StreamWriter | None = None
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, ValueError, ssl.SSLError):
+        with suppress(OSError, EOFError, asyncio.CancelledError, asyncio.TimeoutError, ValueError):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_SECONDS)
             verb, place, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
             host = place.rpartition(":")[0]

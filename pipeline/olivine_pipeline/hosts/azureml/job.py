@@ -23,6 +23,7 @@ from .snapshot import CACHE, OUTPUT
 
 MANIFEST = "results.json"
 """Beside the results: size and SHA-256 of each file. Written last, so that where it is they are whole."""
+TRAINING = ("LoRA", "QLoRA")
 SECRET = "hf-token"
 """Name of the key vault's secret."""
 _VAULT_AUDIENCE = "https://vault.azure.net/.default"
@@ -43,8 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.keyvault:
         os.environ["HF_TOKEN"] = read_secret(args.keyvault)
     rank = int(os.environ.get("RANK", "0"))
+    up_to = last_training(args.config, args.up_to) if rank else args.up_to
+    if rank and up_to is None:
+        return cli.DONE
     command = ["run", str(args.config), "--events", "-", "--plain"]
-    command += ["--up-to", args.up_to] if args.up_to else []
+    command += ["--up-to", up_to] if up_to else []
+    if "WORLD_SIZE" in os.environ:  # processes of one job wait for each other, and must not queue behind each other
+        command += ["--at-once", os.environ["WORLD_SIZE"]]
     settings = {name: usable(Path(path)) for name, _, path in (place.partition("=") for place in args.place)}
     if rank:  # processes of one node share its disk
         settings |= {"engine.cache_dir": f"{CACHE}-{rank}", "engine.output_dir": f"{OUTPUT}-{rank}"}
@@ -54,6 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == cli.DONE and not rank:
         keep_results(args.config.parent / OUTPUT, args.results)
     return code
+
+
+def last_training(config: Path, up_to: str | None) -> str | None:
+    """The last pass, not after `up_to`, that trains: only there the first process of several needs the others."""
+    found = None
+    for name, entries in json.loads(config.read_text(encoding="utf-8")).get("passes", {}).items():
+        found = name if entries[0]["type"] in TRAINING else found
+        if name == up_to:
+            break
+    return found
 
 
 def usable(path: Path) -> str:
