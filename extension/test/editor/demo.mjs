@@ -1,5 +1,5 @@
 // Opens the example in a real VS Code in the browser, with the extension installed and a run ready to press.
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,9 +14,9 @@ const workspace = join(home, 'phrase-tone');
 
 if (!existsSync(workspace)) {
   mkdirSync(home, { recursive: true });
-  cpSync(join(repository, 'examples/phrase-tone'), workspace, { recursive: true });
-  mkdirSync(join(workspace, '.vscode'));
-  writeFileSync(join(workspace, '.vscode/settings.json'), '{\n  "explorer.autoReveal": true\n}\n');
+  const example = join(repository, 'examples/phrase-tone');
+  const made = ['cache', 'models', '.olivine'].map((name) => join(example, name));
+  cpSync(example, workspace, { recursive: true, filter: (path) => !made.includes(path) });
 }
 const python = join(repository, '.venv/bin/python');
 const server = await serve({ home, vsix, settings: { 'olivine.pipeline.interpreter': python } });

@@ -75,6 +75,15 @@ async function session() {
     await page.keyboard.press('Control+Shift+M');
     await page.locator('.markers-panel .monaco-list-row', { hasText: 'LoRAx' }).waitFor();
   });
+  await step('quick fix', async () => {
+    await go(row + 1, column + 2);
+    await page.keyboard.press('Control+.');
+    await page.locator('.action-widget', { hasText: 'LoRA' }).waitFor();
+  });
+  await step('fixed', async () => {
+    await page.keyboard.press('Enter');
+    await squiggle.first().waitFor({ state: 'detached' });
+  });
   await step('hover', async () => {
     await go(row + 2, lines[row + 1].indexOf('"r"') + 2);
     await page.keyboard.press('Control+K');
@@ -84,17 +93,8 @@ async function session() {
       .first()
       .waitFor();
   });
-  await step('quick fix', async () => {
-    await page.keyboard.press('Escape');
-    await go(row + 1, column + 2);
-    await page.keyboard.press('Control+.');
-    await page.locator('.action-widget', { hasText: 'LoRA' }).waitFor();
-  });
-  await step('fixed', async () => {
-    await page.keyboard.press('Enter');
-    await squiggle.first().waitFor({ state: 'detached' });
-  });
   await step('completion', async () => {
+    await page.keyboard.press('Escape');
     await go(row + 2, lines[row + 1].length + 1);
     await page.keyboard.press('Enter');
     await page.keyboard.type('"alp');
