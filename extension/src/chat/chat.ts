@@ -72,7 +72,7 @@ class ChatPanel {
     private readonly runId: string,
     private readonly listen: () => Promise<void>,
   ) {
-    view.iconPath = vscode.Uri.joinPath(extension, 'media', 'activity.svg');
+    view.iconPath = vscode.Uri.joinPath(extension, 'media', 'file.svg');
     view.webview.onDidReceiveMessage((message: FromChat) => this.take(message));
     view.onDidDispose(() => {
       this.disposed = true;

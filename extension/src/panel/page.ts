@@ -40,7 +40,7 @@ export const RUN_BODY = `<main>
 <p id="gone" role="alert" hidden></p>
 <div id="heads"></div>
 <div id="notices"></div>
-<section aria-labelledby="passes-title"><h2 id="passes-title">Passes</h2><div id="passes"></div></section>
+<section aria-labelledby="passes-title" hidden><h2 id="passes-title">Passes</h2><div id="passes"></div></section>
 <section id="curves" aria-labelledby="curves-title" hidden>
 <div class="head"><h2 id="curves-title">Training</h2><label><input type="checkbox" id="smooth"> Smooth the curves</label></div>
 <div id="loss"></div>

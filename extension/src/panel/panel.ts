@@ -50,7 +50,10 @@ export function runPanels(context: vscode.ExtensionContext, server: Server, list
       if (first && second) show([first, second]);
     }),
     vscode.window.registerWebviewPanelSerializer(TYPE, {
-      deserializeWebviewPanel: async (view, state?: PanelState) => open(view, state?.runIds ?? []),
+      deserializeWebviewPanel: async (view, state?: PanelState) => {
+        if (state?.runIds?.length) open(view, state.runIds);
+        else view.dispose(); // it was closed before it could say what it shows
+      },
     }),
     server.onRunChanged((change) => panels.forEach((panel) => panel.changed(change.runId))),
     server.onStarted(() => panels.forEach((panel) => panel.runIds.forEach((runId) => panel.changed(runId)))),
@@ -64,7 +67,8 @@ async function pick(list: RunList, title: string, but: string[] = []): Promise<s
     .filter(({ runId }) => !but.includes(runId))
     .map((run) => ({ label: nameOf(run), description: summary(run, new Date()), detail: run.config, run }));
   if (!items.length) void vscode.window.showInformationMessage('There is no such run in this workspace.');
-  return items.length ? (await vscode.window.showQuickPick(items, { title }))?.run.runId : undefined;
+  if (items.length < 2) return items[0]?.run.runId;
+  return (await vscode.window.showQuickPick(items, { title }))?.run.runId;
 }
 
 /** What was told to the page of a run, and whether more is to be asked for. */
@@ -85,7 +89,7 @@ class RunPanel {
     private readonly list: RunList,
     public runIds: string[],
   ) {
-    view.iconPath = vscode.Uri.joinPath(extension, 'media', 'activity.svg');
+    view.iconPath = vscode.Uri.joinPath(extension, 'media', 'file.svg');
     view.webview.onDidReceiveMessage((message: FromPanel) => this.take(message).catch(refused));
     view.onDidDispose(() => (this.disposed = true));
     const title = runIds.map((runId) => nameOf({ runId })).join(' and ');

@@ -96,15 +96,15 @@ function show(): void {
   const core = runs.map(({ metrics: _, metricsEnd: _end, metricsStart: _start, log: _log, ...rest }) => rest);
   parts.heads([core, second, many], () => runs.map((run, index) => header(run, index, many, now, host.send)));
   parts.notices(core, () => runs.map((run, index) => notices(run, index, many, host.send)));
-  parts.passes([core, second], () => runs.map((run, index) => timeline(run, index, many, now)));
-  section('measures', core, () => measures(runs));
-  section('artifacts', core, () => artifacts(runs, host.send));
+  section('passes', [core, second], () => runs.map((run, index) => timeline(run, index, many, now)));
+  section('measures', core, () => [measures(runs)]);
+  section('artifacts', core, () => [artifacts(runs, host.send)]);
   showCharts();
   showLog(runs);
 }
 
-function section(id: 'measures' | 'artifacts', made: unknown, make: () => HTMLElement | null): void {
-  parts[id](made, () => [make()]);
+function section(id: 'passes' | 'measures' | 'artifacts', made: unknown, make: () => (HTMLElement | null)[]): void {
+  parts[id](made, make);
   byId(id).parentElement!.hidden = !byId(id).hasChildNodes();
 }
 
