@@ -31,7 +31,7 @@ export function runPanels(context: vscode.ExtensionContext, server: Server, list
   const show = (runIds: string[]): void => {
     const there = [...panels].find((panel) => panel.runIds.join() === runIds.join());
     if (there) return there.view.reveal();
-    const title = runIds.map((runId) => nameOf({ runId })).join(' and ');
+    const title = titleOf(runIds);
     open(vscode.window.createWebviewPanel(TYPE, title, vscode.ViewColumn.Active), runIds);
   };
   const command = (name: string, action: (run?: { runId: string }, runs?: RunRow[]) => Promise<void>) =>
@@ -58,6 +58,12 @@ export function runPanels(context: vscode.ExtensionContext, server: Server, list
     server.onRunChanged((change) => panels.forEach((panel) => panel.changed(change.runId))),
     server.onStarted(() => panels.forEach((panel) => panel.runIds.forEach((runId) => panel.changed(runId)))),
   );
+}
+
+/** The name of a run, or those of two; runs of one config bear the same. */
+function titleOf(runIds: string[]): string {
+  const names = [...new Set(runIds.map((runId) => nameOf({ runId })))];
+  return names.length < runIds.length ? `${names[0]}, ${runIds.length} runs` : names.join(' and ');
 }
 
 /** Let the person choose a run. */
@@ -92,7 +98,7 @@ class RunPanel {
     view.iconPath = vscode.Uri.joinPath(extension, 'media', 'file.svg');
     view.webview.onDidReceiveMessage((message: FromPanel) => this.take(message).catch(refused));
     view.onDidDispose(() => (this.disposed = true));
-    const title = runIds.map((runId) => nameOf({ runId })).join(' and ');
+    const title = titleOf(runIds);
     fill(view.webview, extension, 'run', { title, body: RUN_BODY, data: { runs: JSON.stringify(runIds) } });
   }
 
@@ -153,7 +159,7 @@ class RunPanel {
   private show(runIds: string[]): void {
     this.runIds = runIds;
     this.told = new Map(runIds.map((runId) => [runId, {}]));
-    this.view.title = runIds.map((runId) => nameOf({ runId })).join(' and ');
+    this.view.title = titleOf(runIds);
     this.tell({ type: 'show', runIds });
     runIds.forEach((runId) => this.changed(runId));
   }
