@@ -69,6 +69,7 @@ export class Server implements vscode.Disposable {
     try {
       await client.start();
     } catch (error) {
+      void client.dispose().catch(() => undefined);
       void this.failed(python, error as Error);
       throw error;
     }

@@ -143,6 +143,7 @@ async function session() {
     await run.filter({ hasText: 'succeeded' }).waitFor();
     assert.equal(record().state, 'succeeded');
     assert.equal(record().attempt, 2);
+    await page.locator('.codelens-decoration a', { hasText: 'Last run: succeeded' }).waitFor();
   });
   await step('report', async () => {
     await press(toast('the run has finished'), 'Open Result');
