@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -180,6 +182,27 @@ def test_a_run_outlives_a_full_disk_and_its_state_is_true(stop: bool, long: Path
         assert live.end() == 0
     assert state(live.folder) is (RunState.CANCELLED if stop else RunState.SUCCEEDED)
     assert "Traceback" not in live.console
+
+
+def test_a_state_is_written_although_others_take_every_byte_that_comes_free(short: Path, full_disk: Path) -> None:
+    shutil.rmtree(short / ".olivine")
+    (short / ".olivine").symlink_to(full_disk)
+    folder = made(short)
+    filler = (
+        "import sys\nwith open(sys.argv[1], 'wb', 0) as file:\n    while True:\n        try: file.write(b' ' * 512)\n"
+    )
+    filler += "        except OSError: print(flush=True)"
+    command = [sys.executable, "-c", filler, str(full_disk / "filling")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout and process.stdout.readline()
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            for attempt in range(2, 30):
+                folder.update(lambda record, attempt=attempt: replace(record, attempt=attempt))  # type: ignore[misc]
+                record = folder.read()
+                assert record and record.attempt == attempt
+        finally:
+            process.kill()
 
 
 def test_a_killed_run_is_lost_and_resumes_to_the_very_same_adapter(tiny_model: Path, tmp_path: Path) -> None:

@@ -88,15 +88,30 @@ class RunFolder:
 
     def write(self, record: RunRecord) -> None:
         """Write the record; on a full disk in the room that was reserved for that. Raises OSError."""
-        reserve = self.path / ".reserve"
+        text, reserve = dump_record(record), self.path / ".reserve"
         try:
-            write_whole(self.record_file, dump_record(record))
+            write_whole(self.record_file, text)
         except OSError:
-            reserve.unlink()
-            write_whole(self.record_file, dump_record(record))
+            self._write_reserved(text.encode(), reserve)
         if not reserve.exists():
             with suppress(OSError):
                 reserve.write_bytes(b" " * _RESERVE_BYTES)
+
+    def _write_reserved(self, record: bytes, reserve: Path) -> None:
+        """Replace the record without asking the disk for room, which others would take, nor giving any back to it.
+
+        The file that it was in is the reserve from now on.
+        """
+        spare = self.path / ".spare"
+        with reserve.open("r+b") as file:
+            file.write(record.ljust(os.fstat(file.fileno()).st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(OSError):
+            os.link(self.record_file, spare)
+        reserve.replace(self.record_file)
+        with suppress(OSError):
+            spare.replace(reserve)
 
 
 def root_of(config: Path) -> Path:
