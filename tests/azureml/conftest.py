@@ -41,22 +41,23 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def azurite() -> Path:
-    """Azurite's program."""
-    from double import azurite_program
+def blob_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of an Azurite that all tests share."""
+    from double import azurite, azurite_program
 
     program = azurite_program()
     if program is None:
         pytest.skip("Azurite is not there: Node.js is missing, or npm cannot install it")
-    return program
+    with azurite(program, tmp_path_factory.mktemp("azurite")) as port:
+        yield port
 
 
 @pytest.fixture
-def double(azurite: Path, tmp_path: Path) -> Iterator[Double]:
+def double(blob_port: int, tmp_path: Path) -> Iterator[Double]:
     """A double of its own for each test."""
     from double import running
 
-    with running(azurite, tmp_path / "double") as made:
+    with running(blob_port, tmp_path / "double") as made:
         made.workspace.job_environment["HF_HUB_OFFLINE"] = "1"
         yield made
 

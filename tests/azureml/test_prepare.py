@@ -187,3 +187,30 @@ def test_preparing_imports_no_package_of_azure(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     assert "data/train.json" in told.stdout
     assert "cpu-cluster" in told.stdout
+
+
+ENVIRONMENTS = {
+    "a version": ({"aml_environment_config": {"name": "tuning", "version": 3}}, "tuning:3"),
+    "a label": ({"aml_environment_config": {"name": "tuning", "label": "stable"}}, "tuning@stable"),
+    "the latest": ({"aml_environment_config": {"name": "tuning"}}, "tuning@latest"),
+    "a base image": ({"aml_docker_config": {"base_image": "ubuntu22.04"}}, None),
+}
+
+
+@pytest.mark.parametrize(("system", "name"), ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_the_environment_is_the_one_that_is_named(system: dict[str, Any], name: str | None, tmp_path: Path) -> None:
+    def give(config: dict[str, Any]) -> None:
+        config["systems"]["cloud"] = {"type": "AzureML", "aml_compute": "cpu-cluster", **system}
+
+    environment = prepare(changed(small_workspace(tmp_path / "project"), give)).request.environment
+    assert environment.name == name
+    assert environment.image == system.get("aml_docker_config", {}).get("base_image")
+
+
+def test_the_workspace_may_stand_in_a_file(tmp_path: Path) -> None:
+    folder = small_workspace(tmp_path / "project")
+    names = {"subscription_id": "s", "resource_group": "g", "workspace_name": "w"}
+    (folder / "config.json").write_text(json.dumps(names))
+    path = changed(folder, lambda config: config.update(azureml_client={"aml_config_path": "config.json"}))
+    workspace = prepare(path).request.workspace
+    assert (workspace.subscription_id, workspace.resource_group, workspace.workspace_name) == ("s", "g", "w")

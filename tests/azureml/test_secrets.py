@@ -64,3 +64,22 @@ def test_the_job_is_told_of_the_vault_and_not_of_the_token(double: Double, submi
     (job,) = double.workspace.jobs.values()
     assert f"--keyvault {VAULT}" in job["properties"]["command"]
     assert job["properties"]["environmentVariables"] == {}
+
+
+def test_the_folder_of_a_dockerfile_goes_without_what_is_hidden(
+    double: Double, submit: Callable[..., Submitted], tmp_path: Path
+) -> None:
+    folder = tmp_path / "project" / "image"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "Dockerfile").write_text("FROM ubuntu:22.04\nCOPY tool.sh /\n")
+    (folder / "tool.sh").write_text("#!/bin/sh")
+    for name, text in {".env": "canary-of-the-dotenv", ".git/config": "canary-of-the-repository"}.items():
+        (folder / name).write_text(text)
+    (folder / "link").symlink_to(folder / ".env")
+    docker = '{"dockerfile": "Dockerfile", "build_context_path": "image"}'
+    submit("--set", f"systems.cloud.aml_docker_config={docker}").well()
+    blobs = double.workspace.blobs.everything()
+    assert [name for name in blobs if name.endswith("/tool.sh")]
+    assert not [name for name, data in blobs.items() if b"canary" in data]
+    (environment,) = double.workspace.environments.values()
+    assert environment["properties"]["build"]["dockerfilePath"] == "Dockerfile"

@@ -79,6 +79,16 @@ def test_a_watcher_that_was_killed_takes_its_job_up_again(double: Double, submit
     assert record.state is RunState.SUCCEEDED
 
 
+def test_a_run_whose_job_failed_goes_on_with_another_job(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.job_environment["SMALL_JOB_ENDS"] = "told"
+    submitted = submit()
+    assert submitted.last()["type"] == "run-failed"
+    double.workspace.job_environment["SMALL_JOB_ENDS"] = ""
+    (folder,) = run_folders(submitted.folder)
+    submit("--run-folder", str(folder.path)).well()
+    assert [run.status for run in double.workspace.runs.values()] == ["Failed", "Completed"]
+
+
 def test_a_job_is_watched_from_another_machine_by_its_name(
     double: Double, submit: Callable[..., Submitted], tmp_path: Path
 ) -> None:

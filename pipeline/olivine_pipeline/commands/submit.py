@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olivine_pipeline.cli import CANCELLED, DONE, FAILED, REFUSED
 from olivine_pipeline.commands.run import (
@@ -28,7 +30,10 @@ from olivine_pipeline.journal import EventFile, Journal
 from olivine_pipeline.terminal import open_display
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
 from olivine_schemas.ledger.process import RUN_VARIABLE, identity
-from olivine_schemas.runs import RunRecord, RunState
+from olivine_schemas.runs import RunArguments, RunRecord, RunState
+
+if TYPE_CHECKING:
+    from olivine_pipeline.hosts.azureml.host import Prepared
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +104,17 @@ def show(run: Session) -> None:
 
 
 def follow(run: Session) -> None:
-    """Be the run: submit its job, unless it has one, and watch it to its end."""
-    from olivine_pipeline.hosts.azureml import host
-
+    """Be the run: of the folder that was made for it, or of a new one."""
     listen(run)
     record = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
     text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
+    submit(run, text, record, run.args.job)
+
+
+def submit(run: Session, text: str, record: RunRecord | None, job: str | None = None) -> None:
+    """Submit the job of a run, unless it has one, and watch it to its end. Raises like any work of a run."""
+    from olivine_pipeline.hosts.azureml import host
+
     prepared = _prepared(run, text, record.arguments if record else run.args)
     if record is None:
         keep(run, text)
@@ -115,10 +125,11 @@ def follow(run: Session) -> None:
         run.journal.log("info", line)
 
     folder = run.recorder.folder.path if run.recorder else None
-    host.run(prepared, host.Voice(run.journal, say, run.cancel), folder, run.args.job)
+    with run.cancel.saving():  # a stop has to reach the job before this process ends
+        host.run(prepared, host.Voice(run.journal, say, run.cancel), folder, job)
 
 
-def _prepared(run: Session, text: str, asked: Any) -> Any:
+def _prepared(run: Session, text: str, asked: argparse.Namespace | RunArguments) -> Prepared:
     from olivine_pipeline.hosts.azureml.host import prepare
     from olivine_pipeline.plan import Wishes
 
@@ -137,7 +148,7 @@ def detach(run: Session) -> None:
 
     def spawn(record: RunRecord) -> RunRecord:
         process = _spawned([*command, "--", str(run.config.absolute())], folder)
-        return RunRecord(**{**vars(record), "pid": process.pid, "process": identity(process.pid)})
+        return replace(record, pid=process.pid, process=identity(process.pid))
 
     folder.update(spawn)
     run.display.show_text(f"run {folder.id}; watch it: olivine attach {folder.id}")
@@ -145,8 +156,6 @@ def detach(run: Session) -> None:
 
 def _spawned(command: list[str], folder: RunFolder) -> subprocess.Popen[bytes]:
     """A process that outlives this one and its terminal."""
-    import os
-
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}

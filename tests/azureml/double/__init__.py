@@ -20,7 +20,7 @@ from .proxy import Proxy
 from .service import Service
 from .workspace import Workspace
 
-__all__ = ["Double", "Workspace", "azurite_program", "preempt", "running"]
+__all__ = ["Double", "Workspace", "azurite", "azurite_program", "preempt", "running"]
 
 SERVICE_HOSTS = ("management.azure.com", "*.api.azureml.ms", "login.microsoftonline.com", "*.vault.azure.net")
 
@@ -39,26 +39,25 @@ class Double:
 
 
 @contextmanager
-def running(program: Path, folder: Path) -> Iterator[Double]:
-    """The double with its blob store `program`, keeping its files in `folder`."""
+def running(blob_port: int, folder: Path) -> Iterator[Double]:
+    """A new workspace, its blobs in the Azurite at `blob_port`, keeping its files in `folder`."""
     certificates = make_certificates(folder / "certificates")
-    with azurite(program, folder / "azurite") as blob_port:
-        workspace = Workspace(Blobs(blob_port), folder / "nodes")
-        with closing(Service(workspace, [*data_plane.ROUTES, *control_plane.ROUTES])) as service:
-            routes = dict.fromkeys(SERVICE_HOSTS, service.port) | {"*.blob.core.windows.net": blob_port}
-            with closing(Proxy(certificates, routes, workspace.faults)) as proxy:
-                way = {
-                    "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
-                    "HTTP_PROXY": f"http://127.0.0.1:{proxy.port}",
-                    "NO_PROXY": "",
-                    "REQUESTS_CA_BUNDLE": str(certificates.authority),
-                    "SSL_CERT_FILE": str(certificates.authority),
-                }
-                workspace.job_environment |= way
-                try:
-                    yield Double(workspace, proxy, way)
-                finally:
-                    _end_jobs(workspace)
+    workspace = Workspace(Blobs(blob_port), folder / "nodes")
+    with closing(Service(workspace, [*data_plane.ROUTES, *control_plane.ROUTES])) as service:
+        routes = dict.fromkeys(SERVICE_HOSTS, service.port) | {"*.blob.core.windows.net": blob_port}
+        with closing(Proxy(certificates, routes, workspace.faults)) as proxy:
+            way = {
+                "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
+                "HTTP_PROXY": f"http://127.0.0.1:{proxy.port}",
+                "NO_PROXY": "",
+                "REQUESTS_CA_BUNDLE": str(certificates.authority),
+                "SSL_CERT_FILE": str(certificates.authority),
+            }
+            workspace.job_environment |= way
+            try:
+                yield Double(workspace, proxy, way)
+            finally:
+                _end_jobs(workspace)
 
 
 def _end_jobs(workspace: Workspace) -> None:

@@ -31,9 +31,9 @@ def run_details(call: Call) -> Reply:
         return Reply(404, azure_error("UserError", "Run not found"))
     run, prefix = workspace.runs[job], f"{LOGS}{job}/"
     logs = {}
-    for blob in workspace.blobs.container("azureml").list_blobs(name_starts_with=prefix):
-        signature = blob_signature("azureml", blob.name, workspace.signature_hours())
-        logs[blob.name[len(prefix) :]] = f"{URL}/azureml/{urllib.parse.quote(blob.name)}?{signature}"
+    for blob in workspace.blobs.container(workspace.logs).list_blobs(name_starts_with=prefix):
+        signature = blob_signature(workspace.logs, blob.name, workspace.signature_hours())
+        logs[blob.name[len(prefix) :]] = f"{URL}/{workspace.logs}/{urllib.parse.quote(blob.name)}?{signature}"
     details = {"runId": job, "status": run.status, "startTimeUtc": run.started, "endTimeUtc": run.ended}
     return Reply(200, {**details, "logFiles": logs, "error": run.error, "warnings": []})
 

@@ -159,7 +159,7 @@ def _processes(
             start_new_session=True,
         )
         name = f"std_log_process_{rank}.txt" if distribution else "std_log.txt"
-        log = workspace.blobs.container("azureml").get_blob_client(f"ExperimentRun/dcid.{job}/user_logs/{name}")
+        log = workspace.blobs.container(workspace.logs).get_blob_client(f"ExperimentRun/dcid.{job}/user_logs/{name}")
         log.create_append_blob()
         threads.append(threading.Thread(target=_copy, args=(process, log), daemon=True))
         threads[-1].start()

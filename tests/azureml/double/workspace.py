@@ -18,6 +18,8 @@ from .faults import Faults
 API = f"https://{REGION}.api.azureml.ms"
 PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
 PATH = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/{NAME}"
+DATA, ARTIFACTS = "workspaceblobstore", "workspaceartifactstore"
+"""The datastores that every workspace has."""
 COMPUTES = ("gpu-cluster", "cpu-cluster")
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 
@@ -53,9 +55,8 @@ class Workspace:
     blobs: Blobs
     folder: Path
     faults: Faults = field(default_factory=Faults)
-    containers: dict[str, str] = field(
-        default_factory=lambda: {"workspaceblobstore": "azureml-blobstore-1", "workspaceartifactstore": "azureml"}
-    )
+    containers: dict[str, str] = field(default_factory=lambda: {name: new_id() for name in (DATA, ARTIFACTS)})
+    """Container of each datastore."""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     environments: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -87,6 +88,11 @@ class Workspace:
         with self.lock:
             stale, self.stale_signatures = self.stale_signatures > 0, max(0, self.stale_signatures - 1)
         return -1.0 if stale else 1.0
+
+    @property
+    def logs(self) -> str:
+        """Container of the log files."""
+        return self.containers[ARTIFACTS]
 
     def resource(self, tail: str, kind: str, properties: dict[str, Any]) -> dict[str, Any]:
         """A resource of the workspace as Azure Resource Manager shows it."""

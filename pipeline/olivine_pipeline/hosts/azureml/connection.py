@@ -23,6 +23,8 @@ from olivine_pipeline.errors import Cancelled
 from .credentials import Chain, credential_for
 from .refusals import is_passing, refusal, status_of
 from .request import RESULTS, Request, Workspace
+from .request import Environment as Wanted
+from .snapshot import CODE, CONDA, CONTEXT
 
 AUDIENCE = "https://management.azure.com/.default"
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
@@ -84,13 +86,13 @@ class Connection:
         """The job of this name; None where there is none."""
         return self._tried(lambda: _or_none(lambda: self._client.jobs.get(name)))
 
-    def submit(self, request: Request, name: str, folder: Path, line: str, conda: Path | None) -> Job:
-        """Submit the snapshot in `folder` as the job `name`; the job that has this name already, where one has."""
+    def submit(self, request: Request, name: str, staged: Path, line: str) -> Job:
+        """Submit what is `staged` as the job `name`; returns the job that has this name already, where one has."""
         job = command(
             name=name,
-            code=str(folder),
+            code=str(staged / CODE),
             command=line,
-            environment=_environment(request, conda),
+            environment=_environment(request.environment, staged),
             compute=request.compute,
             inputs={one.name: Input(type=one.kind, path=one.uri, mode="ro_mount") for one in request.inputs},
             outputs={RESULTS: Output(type="uri_folder", path=results_uri(request.datastore, name), mode="rw_mount")},
@@ -220,13 +222,12 @@ def _or_none(call: Callable[[], T]) -> T | None:
         return None
 
 
-def _environment(request: Request, conda: Path | None) -> Environment | str:
-    given = request.environment
+def _environment(given: Wanted, staged: Path) -> Environment | str:
     if given.name:
         return f"azureml:{given.name}"
     if given.build_folder:
-        return Environment(build=BuildContext(path=str(given.build_folder), dockerfile_path=given.dockerfile))
-    return Environment(image=given.image, conda_file=str(given.conda_file or conda))
+        return Environment(build=BuildContext(path=str(staged / CONTEXT), dockerfile_path=given.dockerfile))
+    return Environment(image=given.image, conda_file=str(staged / CONDA))
 
 
 def _distribution(request: Request) -> dict[str, Any] | None:

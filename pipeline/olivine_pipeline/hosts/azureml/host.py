@@ -27,7 +27,7 @@ from olivine_schemas.runs import RunState
 
 from . import packages
 from .request import RESULTS, CloudInput, Request, request_of
-from .snapshot import CONFIG, Snapshot, plan_snapshot, write_snapshot
+from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, plan_snapshot, write_context, write_snapshot
 
 if TYPE_CHECKING:
     from . import watch
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 JOB_FILE = "azureml.json"
 """In the folder of a run: which job it is. Written before the job is submitted, so that none is submitted twice."""
+FRUITLESS = frozenset({"Failed", "Canceled", "NotResponding"})
+"""States of a job that ended without results."""
 PUBLISHED = ("adapter", "model")
 _MISSING = "The packages of Azure are not installed."
 _INSTALL = "Run: pip install 'olivine[azure]'"
@@ -104,6 +106,9 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
     found = connection.find_job(name) if job or known else None
     if found is None and job:
         raise RunError("azure-no-job", f"There is no job {job} in the workspace {own.workspace_name}.")
+    if found is not None and not job and found.status in FRUITLESS:  # to go on with that run is to try again
+        found, name = None, new_name(prepared)
+        _write(file, JobFile(name, *_names(prepared.request)))
     if found is None:
         found = _submit(prepared, connection, name, voice)
     studio = str(getattr(found, "studio_url", "") or "")
@@ -170,11 +175,21 @@ def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice)
     """Upload the snapshot and submit the job."""
     voice.journal.progress("uploading", 0, 0, "job")
     with tempfile.TemporaryDirectory(prefix="olivine-") as temporary:
-        folder, conda = Path(temporary, "snapshot"), Path(temporary, "conda.yaml")
-        write_snapshot(prepared.snapshot, folder)
-        conda.write_text(packages.conda_file(gpu=prepared.request.gpu), encoding="utf-8")
+        _stage(prepared, Path(temporary))
         voice.cancel.check()
-        return connection.submit(prepared.request, name, folder, command_line(prepared), conda)
+        return connection.submit(prepared.request, name, Path(temporary), command_line(prepared))
+
+
+def _stage(prepared: Prepared, folder: Path) -> None:
+    """Everything that is uploaded, in a folder of its own."""
+    write_snapshot(prepared.snapshot, folder / CODE)
+    environment = prepared.request.environment
+    if environment.build_folder:
+        write_context(environment.build_folder, folder / CONTEXT)
+    elif environment.conda_file:
+        shutil.copyfile(environment.conda_file, folder / CONDA)
+    elif not environment.name:
+        (folder / CONDA).write_text(packages.conda_file(gpu=prepared.request.gpu), encoding="utf-8")
 
 
 def _follow(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> None:

@@ -29,6 +29,9 @@ from .request import AZUREML
 CONFIG = "olive-config.json"
 CACHE, OUTPUT = ".olive-cache", "models"
 """Where the job keeps its cache and results, beside the config."""
+CODE, CONDA, CONTEXT = "snapshot", "conda.yaml", "context"
+"""What a submission consists of: the snapshot, and what its environment is made of."""
+_CACHES = frozenset({"__pycache__", "node_modules"})
 _SOURCES = frozenset({".py", ".json", ".j2", ".typed", ".yaml"})
 """What a package of Olivine consists of."""
 
@@ -78,6 +81,15 @@ def write_snapshot(snapshot: Snapshot, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
     _describe_program(program)
+
+
+def write_context(source: Path, folder: Path) -> None:
+    """Copy the folder of a Dockerfile, without hidden files, caches and links, which no image should hold."""
+
+    def left_out(here: str, names: list[str]) -> list[str]:
+        return [name for name in names if name.startswith(".") or name in _CACHES or Path(here, name).is_symlink()]
+
+    shutil.copytree(source, folder, ignore=left_out)
 
 
 def _program_files(root: Path) -> Iterator[Path]:
