@@ -138,7 +138,7 @@ def test_hints_follow_the_numbers(folder: DiskFacts) -> None:
         "effective batch 8",
         "30 steps, 3 epochs",
     ]
-    assert hints(CONFIG, folder)['"gradient_accumulation_steps": 4'] == "effective batch 8"
+    assert hints(CONFIG, folder)['"gradient_accumulation_steps": 4,'] == "effective batch 8"
 
 
 def test_hints_say_what_can_be_known_without_files() -> None:

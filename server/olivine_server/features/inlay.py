@@ -55,11 +55,12 @@ def _hints(text: str, entry: PassEntry, of: Figures) -> Iterator[Hint]:
 def _after(
     text: str, nodes: list[Node | None], label: str, tooltip: Iterator[str], otherwise: Node | None = None
 ) -> Iterator[Hint]:
-    """A hint behind the last of the nodes that is written in the text, and not a default."""
+    """A hint behind the last of the nodes, and its comma, that is written in the text, and not a default."""
     written = [node for node in nodes if node is not None and _is_written(text, node)]
     last = max(written, key=lambda node: node.span, default=otherwise)
     if last is not None:
-        yield Hint(last.span.end, label, "\n\n".join(tooltip))
+        end = last.span.end
+        yield Hint(end + text.startswith(",", end), label, "\n\n".join(tooltip))
 
 
 def _is_written(text: str, node: Node) -> bool:
