@@ -235,6 +235,11 @@ def test_a_run_has_time_to_get_a_process_also_when_resumed(run: RunFolder) -> No
     assert state(run) is RunState.QUEUED
 
 
+def test_a_clock_that_was_set_back_gives_no_more_time_to_get_a_process(run: RunFolder) -> None:
+    change(run, created=time.time() + 86400)
+    assert state(run) is RunState.LOST
+
+
 def test_a_run_elsewhere_is_taken_as_written(run: RunFolder) -> None:
     change(run, state=RunState.RUNNING, host=socket.gethostname() + "-other", pid=1, process="x", created=0.0)
     assert state(run) is RunState.RUNNING
@@ -319,6 +324,15 @@ def test_an_ended_run_is_opened_again_once(end: RunState, run: RunFolder) -> Non
     assert record and (record.state, record.attempt, record.pid, record.message) == (RunState.QUEUED, 2, None, "")
     assert not run.cancel_mark.exists()
     assert reopen(run) is None
+
+
+def test_a_run_that_has_told_its_end_is_opened_once_its_process_has_left(started: Any, run: RunFolder) -> None:
+    process = started("import time\ntime.sleep(1)")
+    Thread(target=process.wait, daemon=True).start()
+    change(run, state=RunState.FAILED)
+    assert identity(process.pid)
+    assert reopen(run)
+    assert identity(process.pid) is None
 
 
 @pytest.mark.parametrize("kept", [RunState.SUCCEEDED, RunState.QUEUED])

@@ -197,6 +197,21 @@ def test_a_run_that_was_killed_is_lost_and_can_be_resumed(make_desk: MakeDesk, w
     assert run in offers[0]["params"]["message"]
 
 
+def test_a_run_is_resumed_the_moment_it_is_gone_and_not_once_it_has_succeeded(make_desk: MakeDesk) -> None:
+    desk = make_desk(config(steps=60))
+    with desk.sit_down() as editor:
+        run = command(editor, "run", uri=desk.uri)["runId"]
+        until(editor, run, trains)
+        pid = command(editor, "runDetails", runId=run)["pid"]
+        os.killpg(pid, signal.SIGKILL)
+        while identity(pid):
+            pass
+        command(editor, "resume", runId=run)
+        again = until_resumed(editor, run)
+        assert (again["state"], again["attempt"]) == ("succeeded", 2)
+        assert refusal(editor, "resume", {"runId": run})["message"] == "The run has succeeded; start a new one."
+
+
 def until_resumed(editor: Editor, run: str) -> Json:
     while True:
         news: Json = editor.note("olivine/runChanged")

@@ -18,6 +18,8 @@ from .process import is_alive, members
 
 START_SECONDS = 30.0
 """A run that no process has taken up after this time never will be."""
+LEAVE_SECONDS = 10.0
+"""How long to wait for a process that has told its end but not left yet, before its run is started again."""
 RESUMABLE = frozenset({RunState.CANCELLED, RunState.FAILED, RunState.LOST})
 """States that a run can be started again from."""
 _STEP = 0.05
@@ -84,20 +86,39 @@ def reopen(folder: RunFolder) -> RunRecord | None:
 
     None where there is no record, where something of the run is alive, or where it succeeded. Raises OSError.
     """
-    settled(folder)
+    await_leaving(folder)
     opened = False
 
     def change(record: RunRecord) -> RunRecord:
         nonlocal opened
-        opened = record.state in RESUMABLE and not _left_alive(folder, record)
-        if not opened:
-            return record
-        folder.cancel_mark.unlink(missing_ok=True)
-        fresh = replace(record, state=RunState.QUEUED, attempt=record.attempt + 1, pid=None, process=None)
-        return replace(fresh, started=time.time(), ended=None, message="")
+        fresh = reopened(folder, record)
+        opened = fresh is not None
+        return fresh or record
 
     record = folder.update(change)
     return record if opened else None
+
+
+def await_leaving(folder: RunFolder, wait: Callable[[float], None] = time.sleep) -> RunRecord | None:
+    """The record with the state that is true; where the run has told its end, once its process has left."""
+    end = time.monotonic() + LEAVE_SECONDS
+    while (record := settled(folder)) and record.state not in ACTIVE and time.monotonic() < end:
+        if not is_alive(record.pid, record.process):
+            break
+        wait(_STEP)
+    return record
+
+
+def reopened(folder: RunFolder, record: RunRecord) -> RunRecord | None:
+    """What the record of a run becomes that is started again, without its cancel mark; None where that may not be.
+
+    To be called while nobody else writes the record.
+    """
+    if record.state not in RESUMABLE or _left_alive(folder, record):
+        return None
+    folder.cancel_mark.unlink(missing_ok=True)
+    fresh = replace(record, state=RunState.QUEUED, attempt=record.attempt + 1, pid=None, process=None)
+    return replace(fresh, started=time.time(), ended=None, message="")
 
 
 def _is_here(record: RunRecord) -> bool:
@@ -105,7 +126,8 @@ def _is_here(record: RunRecord) -> bool:
 
 
 def _is_about_to_start(record: RunRecord) -> bool:
-    return record.pid is None and time.time() - max(record.created, record.started or 0.0) < START_SECONDS
+    # A moment far ahead is one from before the clock was set back.
+    return record.pid is None and abs(time.time() - max(record.created, record.started or 0.0)) < START_SECONDS
 
 
 def _ended(record: RunRecord, folder: RunFolder) -> RunRecord:

@@ -14,9 +14,10 @@ from typing import Any
 
 from filelock import Timeout
 
+from olivine_schemas.ledger import control
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
 from olivine_schemas.ledger.process import RUN_VARIABLE, identity
-from olivine_schemas.runs import ACTIVE, RunArguments, RunRecord, RunState
+from olivine_schemas.runs import RunArguments, RunRecord, RunState
 
 from .arguments import Refused
 
@@ -45,12 +46,13 @@ class Starter:
         """Run an ended run's config again, in the same folder, from what is finished. Raises Refused."""
 
         def again(record: RunRecord) -> RunRecord:
-            if record.state in ACTIVE:
-                raise Refused("The run is going on.")
-            folder.cancel_mark.unlink(missing_ok=True)
-            attempt = record.attempt + 1
-            return replace(record, state=RunState.QUEUED, attempt=attempt, started=None, ended=None, message="")
+            fresh = control.reopened(folder, record)
+            if fresh is None:
+                ended = record.state is RunState.SUCCEEDED
+                raise Refused("The run has succeeded; start a new one." if ended else "The run is going on.")
+            return replace(fresh, started=None)  # it has its process at once
 
+        control.await_leaving(folder)
         self._spawn(folder, again)
 
     def _spawn(self, folder: RunFolder, prepare: Callable[[RunRecord], RunRecord]) -> None:
