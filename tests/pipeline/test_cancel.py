@@ -39,12 +39,20 @@ def ends(process: psutil.Process) -> bool:
     return False
 
 
+def children_of(running: Running) -> list[psutil.Process]:
+    """The child processes of a run, which tells that it loads the builder before there are any."""
+    while running.process.poll() is None:
+        if children := psutil.Process(running.process.pid).children(recursive=True):
+            return children
+        time.sleep(0.005)
+    pytest.fail(f"the run ended before it had a child:\n{running.end().output}")
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["cancelled", "killed"])
 def test_a_stopped_build_ends_its_child_and_can_be_done_again(stop: signal.Signals, workspace: Path) -> None:
     running = Running(workspace)
     running.wait_for(building)
-    children = psutil.Process(running.process.pid).children(recursive=True)
-    assert children
+    children = children_of(running)
     os.kill(running.process.pid, stop)
     ended = running.end()
     assert ended.exit_code == (130 if stop == signal.SIGINT else -signal.SIGKILL)
