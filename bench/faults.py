@@ -240,7 +240,7 @@ class Trial:
 
     def _alive(self) -> set[int]:
         marked = [process.pid for process in psutil.process_iter() if str(self.scratch) in (variable(process) or "")]
-        born = [pid for pid, born in self.family.items() if born and identity(pid) == born]
+        born = [pid for pid, born in self.family.items() if born and identity(pid) == born and has_memory(pid)]
         return {*marked, *born}
 
     # Afterwards
@@ -263,6 +263,14 @@ class Trial:
             wanted = self.expected[0]
             names = {name for name in {*found, *wanted} if found.get(name) != wanted.get(name)}
             self.outcome.different += sorted(names)
+
+
+def has_memory(pid: int) -> bool:
+    """Whether a process can still do anything: one that was killed loses its memory first, its number last."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 # Moments
