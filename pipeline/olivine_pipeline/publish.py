@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from olivine_schemas.files import write_whole
@@ -24,8 +24,11 @@ def foreign(output: Path, names: Iterable[str]) -> list[Path]:
     return [output / name for name in names if name not in published and (output / name).exists()]
 
 
-def publish(store: Store, output: Path, results: dict[str, Entry]) -> None:
-    """Make `output/<name>` hold each artifact; folders that hold it already are left alone."""
+def publish(store: Store, output: Path, results: dict[str, Entry], describe: Callable[[], None] = lambda: None) -> None:
+    """Make `output/<name>` hold each artifact; folders that hold it already are left alone.
+
+    `describe` writes what tells of them, before another run may publish there.
+    """
     output.mkdir(parents=True, exist_ok=True)
     with store.lock(f"output-{output.name}"):
         published = _published(output)
@@ -36,6 +39,7 @@ def publish(store: Store, output: Path, results: dict[str, Entry]) -> None:
                 _replace(output / name, entry)
                 published[name] = entry.key
         _mark(output, published)
+        describe()
 
 
 def _mark(output: Path, published: dict[str, str]) -> None:

@@ -258,9 +258,13 @@ def _publish(planned: Plan, finished: list[Finished], result: RunReport, journal
     if not planned.workflow.engine.no_artifacts:
         for step in finished:
             results[_result_name(step.planned)] = step.entry
-    publish(planned.store, output, results)
+
+    def describe() -> None:
+        for name in results:
+            report.write_model_card(output / name, result, folder)
+        report.write_report(output, result, folder)
+
+    publish(planned.store, output, results, describe)
     for name, entry in results.items():
-        report.write_model_card(output / name, result, folder)
         journal.artifact(name, entry.record["pass"], output / name, entry.size_bytes)
-    report.write_report(output, result, folder)
     return output

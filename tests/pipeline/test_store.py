@@ -247,6 +247,25 @@ def test_a_publication_that_was_killed_is_done_again_and_leaves_nothing(store: S
     assert (published / "model" / "weights.bin").read_text() == "weights"
 
 
+def test_what_tells_of_the_results_is_that_of_the_run_whose_results_they_are(store: Store, tmp_path: Path) -> None:
+    output = tmp_path / "models"
+    other = store.commit("k2", {}, filled("second"))
+
+    def tell(text: str) -> Callable[[], None]:
+        return lambda: filled(text, "report")(output)
+
+    second = threading.Thread(target=lambda: publish(store, output, {"model": other}, tell("second")))
+
+    def tell_slowly() -> None:
+        second.start()
+        second.join(1)
+        tell("first")()
+
+    publish(store, output, {"model": store.commit("k", {}, filled("first"))}, tell_slowly)
+    second.join()
+    assert [(output / name).read_text() for name in ("report", "model/weights.bin")] == ["second", "second"]
+
+
 def test_only_what_olivine_put_there_is_its_own(store: Store, published: Path) -> None:
     (published / "adapter").mkdir()
     assert foreign(published, ["adapter", "model", "none"]) == [published / "adapter"]
