@@ -9,7 +9,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 ALONE = ("check_speed", "forms", "kill_and_resume", "lsp_speed", "refusals", "rerun", "runs")
-"""Scripts that need nothing but Olivine and, for `forms`, the demo's model; the others are given folders or peers."""
+"""Scripts that need nothing but Olivine and, for `forms`, the demo's model; the others need more, or take an hour."""
 
 
 def scripts() -> dict[str, str]:
