@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import Timeout
 
@@ -39,6 +39,8 @@ REFUSALS = ("unreadable-config", "unknown-pass-name", "override-refused", "no-ru
 """Codes of `RunError` that refuse the command line before anything runs."""
 _STEP = 0.2
 
+Result = TypeVar("Result")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -48,8 +50,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", dest="named", type=Path, metavar="CONFIG", help="the same, as Microsoft Olive spells it"
     )
-    parser.add_argument("--up-to", metavar="PASS", help="stop after this pass")
     parser.add_argument("--fresh", action="store_true", help="run every pass again, whatever is cached")
+    what_to_run(parser)
+    show_and_wait(parser)
+
+
+def what_to_run(parser: argparse.ArgumentParser) -> None:
+    """Declare how a run departs from its config."""
+    parser.add_argument("--up-to", metavar="PASS", help="stop after this pass")
     parser.add_argument("--force", action="store_true", help="go on in spite of errors that the check finds")
     parser.add_argument(
         "--set",
@@ -59,7 +67,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="set a value of the config for this run, as in passes.tune.r=8; the value is JSON",
     )
     parser.add_argument("--run-folder", type=Path, metavar="FOLDER", help="be the run that FOLDER was made for")
-    show_and_wait(parser)
 
 
 def show_and_wait(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +99,12 @@ class Session:
     cancel: Cancel = field(default_factory=Cancel)
     recorder: Recorder | None = None
     record: RunRecord | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def say_cancelled(self) -> None:
+        """Tell that the run was stopped, unless its end is told already."""
+        if not self.journal.ended:
+            self.journal.finished(RunState.CANCELLED, time.monotonic() - self.started)
 
     def take_up(self, folder: RunFolder) -> RunRecord:
         """Be the run of this folder from now on."""
@@ -117,26 +130,30 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def supervise(run: Session) -> int:
-    """Run, and turn every way a run can end into its event and exit code."""
-    started, journal = time.monotonic(), run.journal
-
-    def say_cancelled() -> None:
-        if not journal.ended:
-            journal.finished(RunState.CANCELLED, time.monotonic() - started)
+    """Run, and show what came of it; the exit code says how it ended."""
 
     def last_words() -> None:
-        say_cancelled()
-        journal.close()
+        run.say_cancelled()
+        run.journal.close()
 
-    try:
+    def listen_and_work(run: Session) -> RunReport:
         listen(run)
         run.cancel.leave_after(last_words)
-        report = work(run)
+        return work(run)
+
+    return told(run, listen_and_work, lambda report: show_stages(report, run.displays))
+
+
+def told(run: Session, work: Callable[[Session], Result], show: Callable[[Result], None] = lambda _: None) -> int:
+    """Do the work and show its result; every other way it can end becomes its event and exit code."""
+    journal = run.journal
+    try:
+        result = work(run)
     except ConfigRefused as error:
         journal.failed(refusal(error, run.displays))
         return REFUSED
     except (Cancelled, KeyboardInterrupt):
-        say_cancelled()
+        run.say_cancelled()
         return CANCELLED
     except Exception as error:
         if not journal.ended:
@@ -144,7 +161,7 @@ def supervise(run: Session) -> int:
         return REFUSED if getattr(error, "code", "") in REFUSALS else FAILED
     finally:
         run.cancel.ended()
-    show_stages(report, run.displays)
+    show(result)
     return DONE
 
 

@@ -6,31 +6,26 @@ import argparse
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olivine_pipeline.cli import CANCELLED, DONE, FAILED, REFUSED
 from olivine_pipeline.commands.run import (
     DEFAULT_CONFIG,
-    REFUSALS,
     Session,
-    explained,
     keep,
     listen,
     overridden,
-    refusal,
+    told,
+    what_to_run,
 )
 from olivine_pipeline.documents import read_config
-from olivine_pipeline.errors import Cancelled, ConfigRefused, RunError
 from olivine_pipeline.journal import EventFile, Journal
 from olivine_pipeline.terminal import open_display
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
 from olivine_schemas.ledger.process import RUN_VARIABLE, identity
-from olivine_schemas.runs import RunArguments, RunRecord, RunState
+from olivine_schemas.runs import RunArguments, RunRecord
 
 if TYPE_CHECKING:
     from olivine_pipeline.hosts.azureml.host import Prepared
@@ -50,16 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detach", action="store_true", help="leave the watching to a process in the background")
     parser.add_argument("--job", metavar="NAME", help="follow a job that was submitted before, from any machine")
     parser.add_argument("--events", metavar="FILE", help="append events as JSON lines to FILE; - is standard output")
-    parser.add_argument("--up-to", metavar="PASS", help="stop after this pass")
-    parser.add_argument("--force", action="store_true", help="go on in spite of errors that the check finds")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        help="set a value of the config for this run, as in passes.tune.r=8; the value is JSON",
-    )
-    parser.add_argument("--run-folder", type=Path, metavar="FOLDER", help="be the run that FOLDER was made for")
+    what_to_run(parser)
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.set_defaults(fresh=False)
 
@@ -73,27 +59,6 @@ def execute(args: argparse.Namespace) -> int:
         if args.dry_run:
             return told(run, show)
         return told(run, detach if args.detach else follow)
-
-
-def told(run: Session, work: Callable[[Session], None]) -> int:
-    """Do the work, and turn every way it can end into its event and exit code."""
-    started, journal = time.monotonic(), run.journal
-    try:
-        work(run)
-        return DONE
-    except ConfigRefused as error:
-        journal.failed(refusal(error, run.displays))
-        return REFUSED
-    except (Cancelled, KeyboardInterrupt):
-        if not journal.ended:
-            journal.finished(RunState.CANCELLED, time.monotonic() - started)
-        return CANCELLED
-    except Exception as error:
-        if not journal.ended:
-            journal.failed(error if isinstance(error, RunError) else explained(error, run))
-        return REFUSED if getattr(error, "code", "") in REFUSALS else FAILED
-    finally:
-        run.cancel.ended()
 
 
 def show(run: Session) -> None:
