@@ -27,26 +27,26 @@ class Bar:
         self._client = client
         self.token = token
         self._title = title
-        self._agreed = self._begun = False
+        self._agreed = False
+        self._shown: Json = {}
         if client.can("window", "workDoneProgress"):
             client.request("window/workDoneProgress/create", {"token": token}, self._on_agreed)
 
     def show(self, message: str, percent: int | None = None) -> None:
-        """Show how far the work is; `percent` None where that is not known."""
-        if not self._agreed:
-            return
+        """Show how far the work is, unless it shows so already; `percent` None where that is not known."""
         share = {} if percent is None else {"percentage": percent}
-        if not self._begun:
-            self._send({"kind": "begin", "title": self._title, "cancellable": True, "message": message, **share})
-            self._begun = True
-        else:
-            self._send({"kind": "report", "cancellable": True, "message": message, **share})
+        value: Json = {"cancellable": True, "message": message, **share}
+        if not self._agreed or value == self._shown:
+            return
+        begin = {"kind": "report"} if self._shown else {"kind": "begin", "title": self._title}
+        self._shown = value
+        self._send({**begin, **value})
 
     def end(self, message: str) -> None:
         """Take the bar away."""
-        if self._begun:
+        if self._shown:
             self._send({"kind": "end", "message": message})
-        self._agreed = self._begun = False
+        self._agreed, self._shown = False, {}
 
     def _on_agreed(self, result: Any) -> None:
         self._agreed = True

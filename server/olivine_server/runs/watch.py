@@ -194,11 +194,11 @@ class Watcher:
             run.summary.add(event)
         told = change(run)
         due = time.monotonic() - run.told_at >= PERIOD
-        if told != run.told and due:
+        if due and run.bar and run.active:
+            run.bar.show(_line(run), run.summary.percent)
+        if due and told != run.told:
             run.told, run.told_at = told, time.monotonic()
             self._tell(told)
-            if run.bar and run.active:
-                run.bar.show(_line(run), run.summary.percent)
         if not run.active and run.told == told:
             self._end(run)
 
