@@ -23,6 +23,8 @@ sys.path.insert(0, str(ROOT / "tests" / "pipeline"))
 from runs import imported, run_well, todays_config, write_workspace  # noqa: E402
 from tiny_model import build_tiny_model  # noqa: E402
 
+HEAVY = {"torch", "transformers", "peft", "datasets", "onnxruntime", "onnxruntime_genai", "numpy", "plotly"}
+
 
 def timed(folder: Path) -> tuple[float, bool]:
     """Seconds of one more run, and whether it ran a pass."""
@@ -47,12 +49,12 @@ def main() -> int:
         if any(ran for _, ran in again):
             faults.append("a rerun ran a pass")
         modules = imported(run_well(folder, PYTHONPROFILEIMPORTTIME="1"))
-        heavy = modules & {"torch", "transformers", "peft", "datasets", "onnxruntime", "onnxruntime_genai"}
+        heavy = modules & HEAVY
         if heavy:
             faults.append(f"a rerun imported {', '.join(sorted(heavy))}")
         seconds = [wall for wall, _ in again]
         middle, low, high = statistics.median(seconds), min(seconds), max(seconds)
-        loaded = ", ".join(sorted(heavy)) or "no ML library"
+        loaded = ", ".join(sorted(heavy)) or "nothing heavy"
         print(f"{args.runs} reruns: median {middle:.2f} s ({low:.2f} to {high:.2f}); {loaded} imported")
         if not args.example:
             data = folder / "data" / "train.json"

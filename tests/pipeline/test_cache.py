@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from runs import Ended, hashes, imported, run_well, todays_config, write_config, write_workspace
 
-HEAVY = {"torch", "transformers", "peft", "datasets", "onnxruntime", "onnxruntime_genai", "numpy"}
+HEAVY = {"torch", "transformers", "peft", "datasets", "onnxruntime", "onnxruntime_genai", "numpy", "plotly"}
 
 
 @pytest.fixture(scope="module")
