@@ -55,7 +55,6 @@ class Recorder:
 
     def open_files(self, journal: Journal) -> None:
         """Send the journal's events to the folder from now on, and what Python writes to standard error too."""
-        journal.add(self)
         with suppress(OSError):
             journal.add(EventFile(str(self.folder.events)))
         with suppress(OSError):
@@ -68,6 +67,7 @@ class Recorder:
             same = os.path.sameopenfile(2, log.fileno())
             sys.stderr = cast("TextIO", log if same else Tee(sys.stderr, log))
             faulthandler.enable(log.fileno())
+        journal.add(self)  # last: whoever reads that the run has ended finds all that it has told
 
     def state(self, state: RunState, **changes: Any) -> None:
         """Write a new state down, unless the run's life does not allow it."""
@@ -77,6 +77,10 @@ class Recorder:
             return replace(current, state=state, **changes) if allowed else current
 
         self._update(change)
+
+    def note(self, **fields: Any) -> None:
+        """Write fields of the record down."""
+        self._update(lambda current: replace(current, **fields))
 
     def write(self, event: runs.Event) -> None:
         """The states that follow from what the journal tells."""

@@ -71,6 +71,35 @@ def test_a_run_in_a_folder_tells_all_of_itself_there(short: Path) -> None:
     assert (short / "models" / "adapter").is_dir()
 
 
+END = """
+import sys
+from pathlib import Path
+from olivine_pipeline.cancel import Cancel
+from olivine_pipeline.journal import Journal
+from olivine_pipeline.recorder import Recorder
+from olivine_schemas.ledger.folder import RunFolder
+from olivine_schemas.runs import RunState
+
+class Watched(RunFolder):
+    def update(self, change):
+        told = self.events.read_text() + self.console.read_text() if self.events.exists() else ""
+        record = super().update(change)
+        print(record.state.value, "run-finished" in told, "done in" in told)
+        return record
+
+recorder, journal = Recorder(Watched(Path(sys.argv[1]))), Journal()
+recorder.take_up(Cancel())
+recorder.open_files(journal)
+journal.run_started("c", [], "cpu", {})
+journal.finished(RunState.SUCCEEDED, 1.0, "models")
+"""
+
+
+def test_who_reads_that_a_run_has_ended_finds_all_that_it_has_told(short: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", END, made(short).path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["starting False False", "running False False", "succeeded True True"]
+
+
 def test_records_are_those_of_the_schema(short: Path) -> None:
     live = start(short)
     live.end_well()
