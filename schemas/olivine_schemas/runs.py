@@ -34,7 +34,8 @@ ACTIVE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunSta
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset(RunState) - {RunState.QUEUED},
     RunState.STARTING: frozenset(RunState) - {RunState.STARTING},
-    RunState.RUNNING: frozenset(RunState) - {RunState.QUEUED, RunState.STARTING, RunState.RUNNING},
+    # A job whose node was taken away waits for another.
+    RunState.RUNNING: frozenset(RunState) - {RunState.STARTING, RunState.RUNNING},
     RunState.CANCELLING: frozenset({RunState.CANCELLED, RunState.FAILED, RunState.SUCCEEDED, RunState.LOST}),
     # Resuming starts an ended run again.
     **{end: frozenset({RunState.QUEUED, RunState.STARTING}) for end in frozenset(RunState) - ACTIVE},
@@ -76,6 +77,8 @@ class RunRecord:
     output: str | None = None
     message: str = ""
     """Why it failed, in the person's words."""
+    url: str | None = None
+    """The page of the job that does the work elsewhere."""
 
 
 def dump_record(record: RunRecord) -> str:

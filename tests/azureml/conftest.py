@@ -78,4 +78,4 @@ def submit(double: Double, tmp_path: Path) -> Callable[..., Submitted]:
     with_small_jobs(double.workspace, tmp_path / "bin")
     folder = small_workspace(tmp_path / "project")
     environment = signed_in(double.environment, tmp_path / "state")
-    return lambda *arguments, **more: Submitted(folder, {**environment, **more}, arguments)
+    return lambda *arguments, does="submit", **more: Submitted(folder, {**environment, **more}, arguments, does)

@@ -28,17 +28,18 @@ def signed_in(environment: dict[str, str], state: Path) -> dict[str, str]:
 
 @dataclass
 class Submitted:
-    """`olivine submit` in a workspace folder."""
+    """`olivine submit`, or another command, in a workspace folder."""
 
     folder: Path
     environment: dict[str, str]
     arguments: tuple[str, ...] = ()
+    does: str = "submit"
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._events = self.folder / "events.jsonl"
         self._events.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "olivine_pipeline", "submit", "--plain", "--events", str(self._events)]
+        command = [sys.executable, "-m", "olivine_pipeline", self.does, "--plain", "--events", str(self._events)]
         self.process = subprocess.Popen(
             [*command, *self.arguments],
             cwd=self.folder,

@@ -15,7 +15,7 @@ from olivine_pipeline.wording import duration, size
 
 if TYPE_CHECKING:
     from olivine_pipeline.estimate import Estimate
-    from olivine_pipeline.plan import PlannedPass
+    from olivine_pipeline.plan import Config, PlannedPass, Wishes
 
 DEFAULT_CONFIG = Path("olive-config.json")
 
@@ -34,31 +34,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the passes in order, and whether the cache has their results."""
-    from olivine_pipeline.estimate import estimate_passes
-    from olivine_pipeline.plan import Wishes, plan
+    """Print what a run of the config does: here, or as a job of Azure ML."""
+    from olivine_pipeline.hosts.azureml.request import config_for_job
+    from olivine_pipeline.plan import Wishes
 
+    wishes = Wishes(up_to=args.up_to)
     try:
-        read_config(args.config)
-        planned = plan(args.config, wishes=Wishes(up_to=args.up_to))
+        config = config_for_job(args.config, read_config(args.config))
+        print(of_job(config, wishes) if config else of_this_machine(args.config, wishes))
     except ConfigRefused as error:
         print(findings.human([findings.of_refusal(error)], findings.wants_colour(sys.stdout)))
         return REFUSED
     except RunError as error:
         print(f"olivine: {error.message} {error.hint}".rstrip(), file=sys.stderr)
         return REFUSED
+    return DONE
+
+
+def of_job(config: Config, wishes: Wishes) -> str:
+    """What is uploaded and asked for. `ConfigRefused` and `RunError` where that cannot be."""
+    from olivine_pipeline.hosts.azureml.host import prepare_config
+    from olivine_pipeline.hosts.azureml.overview import overview
+
+    return f"{config.path.name} as a job of Azure ML\n" + overview(prepare_config(config, wishes))
+
+
+def of_this_machine(path: Path, wishes: Wishes) -> str:
+    """The passes in order, and whether the cache has their results. `ConfigRefused` and `RunError`."""
+    from olivine_pipeline.estimate import estimate_passes
+    from olivine_pipeline.plan import plan
+
+    planned = plan(path, wishes=wishes)
     device = planned.site.device
-    print(f"{args.config} on {device.kind} ({device.name})")
+    lines = [f"{path} on {device.kind} ({device.name})"]
     rows = [("pass", "type", "", "about", "memory", "disk")]
     for step, estimate in zip(planned.passes, estimate_passes(planned), strict=True):
         rows.append((step.name, step.type.name, "cached" if step.entry else "to run", *takes(step, estimate)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows if planned.passes else []):
         cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        print(f"  {f'{number}.' if number else '  '} {cells}")
+        lines.append(f"  {f'{number}.' if number else '  '} {cells}")
     if not planned.passes:
-        print("  no passes: a run measures the input model only")
-    return DONE
+        lines.append("  no passes: a run measures the input model only")
+    return "\n".join(lines)
 
 
 def takes(step: PlannedPass, estimate: Estimate) -> tuple[str, str, str]:

@@ -27,7 +27,7 @@ from olivine_pipeline.recorder import Recorder
 from olivine_pipeline.terminal import Display, open_display
 
 if TYPE_CHECKING:
-    from olivine_pipeline.plan import Plan
+    from olivine_pipeline.plan import Plan, Wishes
     from olivine_pipeline.report import RunReport
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
 from olivine_schemas.overrides import OverrideRefused, override, parse_override
@@ -136,12 +136,16 @@ def supervise(run: Session) -> int:
         run.say_cancelled()
         run.journal.close()
 
-    def listen_and_work(run: Session) -> RunReport:
+    def listen_and_work(run: Session) -> RunReport | None:
         listen(run)
         run.cancel.leave_after(last_words)
         return work(run)
 
-    return told(run, listen_and_work, lambda report: show_stages(report, run.displays))
+    def show(report: RunReport | None) -> None:
+        if report:
+            show_stages(report, run.displays)
+
+    return told(run, listen_and_work, show)
 
 
 def told(run: Session, work: Callable[[Session], Result], show: Callable[[Result], None] = lambda _: None) -> int:
@@ -165,19 +169,33 @@ def told(run: Session, work: Callable[[Session], Result], show: Callable[[Result
     return DONE
 
 
-def work(run: Session) -> RunReport:
-    """Plan, wait for the device, and do what is planned."""
+def work(run: Session) -> RunReport | None:
+    """Do what the config says: here, or as a job of Azure ML, whose report comes with its results."""
     given = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
     text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
     run.cancel.check()
     quiet_libraries(run.journal)
-    from olivine_pipeline import workflow
+    from olivine_pipeline.hosts.azureml.request import config_for_job
     from olivine_pipeline.plan import Wishes
 
     asked = given.arguments if given else arguments(run.args)
-    wishes = Wishes(asked.up_to, asked.fresh, asked.force, given.created if given else time.time())
+    wishes = Wishes(asked.up_to, asked.fresh, asked.force)
+    config = config_for_job(run.config, text, force=wishes.force)
+    if config is None:
+        return work_here(run, text, wishes)
+    from olivine_pipeline.commands.submit import submit
+    from olivine_pipeline.hosts.azureml.host import prepare_config
+
+    submit(run, prepare_config(config, wishes), text)
+    return None
+
+
+def work_here(run: Session, text: str, wishes: Wishes) -> RunReport:
+    """Plan, wait for the device, and do what is planned."""
+    from olivine_pipeline import workflow
+
     planned = workflow.prepare(run.config, text, wishes)
-    if not given:
+    if not run.recorder:
         keep(run, text)
     with turn(run, planned) as waited:
         if waited:  # what ran before may have made what this run would

@@ -73,15 +73,14 @@ def follow(run: Session) -> None:
     listen(run)
     record = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
     text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
-    submit(run, text, record, run.args.job)
+    submit(run, _prepared(run, text, record.arguments if record else run.args), text, run.args.job)
 
 
-def submit(run: Session, text: str, record: RunRecord | None, job: str | None = None) -> None:
+def submit(run: Session, prepared: Prepared, text: str, job: str | None = None) -> None:
     """Submit the job of a run, unless it has one, and watch it to its end. Raises like any work of a run."""
     from olivine_pipeline.hosts.azureml import host
 
-    prepared = _prepared(run, text, record.arguments if record else run.args)
-    if record is None:
+    if run.recorder is None:
         keep(run, text)
 
     def say(line: str) -> None:
@@ -89,9 +88,12 @@ def submit(run: Session, text: str, record: RunRecord | None, job: str | None = 
             display.show_text(line)
         run.journal.log("info", line)
 
-    folder = run.recorder.folder.path if run.recorder else None
+    recorder = run.recorder
+    voice = host.Voice(run.journal, say, run.cancel)
+    if recorder:
+        voice = replace(voice, on_state=recorder.state, on_page=lambda url: recorder.note(url=url))
     with run.cancel.saving():  # a stop has to reach the job before this process ends
-        host.run(prepared, host.Voice(run.journal, say, run.cancel), folder, job)
+        host.run(prepared, voice, recorder.folder.path if recorder else None, job)
 
 
 def _prepared(run: Session, text: str, asked: argparse.Namespace | RunArguments) -> Prepared:

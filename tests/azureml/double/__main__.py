@@ -1,6 +1,6 @@
 """The double for whoever is no test of Python: `cd tests/azureml && python -m double FOLDER`.
 
-Needs a Python with `olivine[azure]` in its pinned versions, and Node.js for Azurite. Makes in FOLDER, which must be new:
+Needs a Python with `olivine[azure]` in its pinned versions, and Node.js for Azurite. Makes in FOLDER, a new one:
 
     project/    a config for Azure ML, with its data: what to open
     python      a Python for `olivine.pipeline.interpreter` that is signed in and whose way to Azure is the double
@@ -33,9 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="double", description="A double of Azure Machine Learning.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where it keeps its files; made")
     parser.add_argument("--seconds", type=float, default=0.5, help="what a step of a job's training takes (0.5)")
-    parser.add_argument(
-        "--real", action="store_true", help="run jobs as they are, not small ones that pretend to train"
-    )
+    parser.add_argument("--real", action="store_true", help="run jobs as they are, not ones that pretend")
     args = parser.parse_args()
     folder, program = args.folder.absolute(), azurite_program()
     if program is None:

@@ -35,6 +35,8 @@ def run_details(call: Call) -> Reply:
         signature = blob_signature(workspace.logs, blob.name, workspace.signature_hours())
         logs[blob.name[len(prefix) :]] = f"{URL}/{workspace.logs}/{urllib.parse.quote(blob.name)}?{signature}"
     details = {"runId": job, "status": run.status, "startTimeUtc": run.started, "endTimeUtc": run.ended}
+    if run.status == "Queued" and workspace.queueing:
+        details["queueingInfo"] = {"code": "Queued", "message": workspace.queueing}
     return Reply(200, {**details, "logFiles": logs, "error": run.error, "warnings": []})
 
 

@@ -72,6 +72,8 @@ class Workspace:
     """Variables of the compute, which every job finds."""
     nodes_free: threading.Event = field(default_factory=threading.Event)
     """Cleared, jobs wait in the queue."""
+    queueing: str = ""
+    """What the service says of the queue to jobs that wait in it."""
     stale_signatures: int = 0
     """How many of the next shared access signatures have expired when they are given."""
     complaints: list[str] = field(default_factory=list)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 JOB_FILE = "azureml.json"
 """In the folder of a run: which job it is. Written before the job is submitted, so that none is submitted twice."""
-FRUITLESS = frozenset({"Failed", "Canceled", "NotResponding"})
-"""States of a job that ended without results."""
+FRUITLESS = frozenset({"Failed", "Canceled", "CancelRequested", "NotResponding"})
+"""States of a job that has ended, or is about to, without results."""
 PUBLISHED = ("adapter", "model")
 _MISSING = "The packages of Azure are not installed."
 _INSTALL = "Run: pip install 'olivine[azure]'"
@@ -50,6 +50,7 @@ class Prepared:
     request: Request
     snapshot: Snapshot
     up_to: str | None = None
+    force: bool = False
 
     @property
     def output(self) -> Path:
@@ -70,23 +71,31 @@ class JobFile:
 
 @dataclass(frozen=True)
 class Voice:
-    """Who is told what: the events of the run, a line for the person, and the person's wish to stop."""
+    """Who is told what: the events of the run, a line for the person, its record, and the person's wish to stop."""
 
     journal: Journal
     say: Callable[[str], None]
     cancel: Cancel
+    on_state: Callable[[RunState], None] = lambda state: None
+    """Hears that the run waits for a node, and that it has one."""
+    on_page: Callable[[str], None] = lambda url: None
+    """Hears where the job's page is."""
 
 
 def prepare(path: Path, text: str | None = None, wishes: Wishes | None = None) -> Prepared:
     """Check a config and find what a job of it needs, without contacting anyone. `ConfigRefused` and `RunError`."""
     wishes = wishes or Wishes()
-    config = load_config(path, text, force=wishes.force)
+    return prepare_config(load_config(path, text, force=wishes.force), wishes)
+
+
+def prepare_config(config: Config, wishes: Wishes) -> Prepared:
+    """Find what a job of a checked config needs, without contacting anyone. `ConfigRefused` and `RunError`."""
     request = request_of(config)
     _refuse_what_does_not_run(config, wishes.up_to)
     for folder in foreign(config.folder / config.workflow.engine.output_dir, PUBLISHED):
         message = f'"{folder.name}" in output_dir is not a result of Olivine and would be replaced; name another.'
         config.refuse("output-taken", message, "engine", "output_dir")
-    return Prepared(config, request, plan_snapshot(config), wishes.up_to)
+    return Prepared(config, request, plan_snapshot(config), wishes.up_to, wishes.force)
 
 
 def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None = None) -> None:
@@ -113,6 +122,8 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
         found = _submit(prepared, connection, name, voice)
     studio = str(getattr(found, "studio_url", "") or "")
     _write(file, JobFile(name, *_names(prepared.request), studio))
+    if studio:
+        voice.on_page(studio)
     voice.say(f"job {name} on {prepared.request.compute}" + (f"\n{studio}" if studio else ""))
     _follow(prepared, connection, name, voice)
     voice.journal.finished(RunState.SUCCEEDED, time.time() - started, str(prepared.output))
@@ -137,6 +148,8 @@ def command_line(prepared: Prepared) -> str:
         words.append(f"--keyvault {shlex.quote(prepared.request.keyvault)}")
     if prepared.up_to:
         words.append(f"--up-to {shlex.quote(prepared.up_to)}")
+    if prepared.force:
+        words.append("--force")
     return " ".join(words)
 
 
@@ -196,7 +209,7 @@ def _follow(prepared: Prepared, connection: Connection, name: str, voice: Voice)
     from . import watch
 
     job = watch.Job(name, prepared.request.compute, str(prepared.config.path))
-    watch.Watcher(connection, job, voice.journal, voice.cancel).follow()
+    watch.Watcher(connection, job, voice.journal, voice.cancel, voice.on_state).follow()
     watch.raise_failure(job)
     _fetch(prepared, connection, job, voice)
 

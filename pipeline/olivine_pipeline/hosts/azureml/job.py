@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--place", action="append", default=[], metavar="SETTING=PATH")
     parser.add_argument("--keyvault")
     parser.add_argument("--up-to")
+    parser.add_argument("--force", action="store_true")
     args = parser.parse_args(arguments)
     if args.keyvault:
         os.environ["HF_TOKEN"] = read_secret(args.keyvault)
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cli.DONE
     command = ["run", str(args.config), "--events", "-", "--plain"]
     command += ["--up-to", up_to] if up_to else []
+    command += ["--force"] if args.force else []
     if "WORLD_SIZE" in os.environ:  # processes of one job wait for each other, and must not queue behind each other
         command += ["--at-once", os.environ["WORLD_SIZE"]]
     settings = {name: usable(Path(path)) for name, _, path in (place.partition("=") for place in args.place)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from olivine_pipeline.wording import size
 
 from .host import Prepared
-from .request import CloudInput, Environment
+from .request import CloudInput, Environment, Request
 from .snapshot import CONFIG
 
 SHOWN = 20
@@ -20,13 +20,15 @@ def overview(prepared: Prepared) -> str:
     workspace = request.workspace
     rows = [
         ("workspace", f"{workspace.workspace_name} (resource group {workspace.resource_group})"),
-        ("compute", f"{request.compute}, {request.nodes} node" + ("s" if request.nodes > 1 else "")),
+        ("compute", _compute(request)),
         ("environment", _environment(request.environment)),
         ("experiment", f"{request.experiment}, as {request.display_name}"),
         ("results", f"datastore {request.datastore}, then {prepared.output}"),
     ]
     if request.keyvault:
         rows.append(("token", f"secret hf-token of the key vault {request.keyvault}, read by the job"))
+    rows.append(("passes", _passes(prepared)))
+    rows.append(("cached", "nothing: a job runs every pass; what the workspace has already is not uploaded again"))
     rows += [("input", _input(one)) for one in request.inputs]
     lines = [f"{name:<12} {text}" for name, text in rows]
     return "\n".join([*lines, *_files(prepared)])
@@ -41,6 +43,21 @@ def _files(prepared: Prepared) -> list[str]:
     lines = [f"{'':<12} {name} ({size(count)})" for name, count in files[:SHOWN]]
     more = len(files) - SHOWN
     return [head, *lines, *([f"{'':<12} and {more} more"] if more > 0 else [])]
+
+
+def _compute(request: Request) -> str:
+    nodes = f"{request.nodes} node" + ("s" if request.nodes > 1 else "")
+    each = request.processes_per_node
+    return f"{request.compute}, {nodes}" + (f" with {each} processes each" if each > 1 else "")
+
+
+def _passes(prepared: Prepared) -> str:
+    names = []
+    for name, entries in prepared.config.workflow.passes.items():
+        names.append(f"{name} ({entries[0].type})")
+        if name == prepared.up_to:
+            break
+    return ", ".join(names) or "none: the job measures the input model only"
 
 
 def _environment(environment: Environment) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from olivine_pipeline.plan import Config
+from olivine_pipeline.plan import Config, load_config
 from olivine_schemas.language.models import ModelConfig, ResourcePath
 from olivine_schemas.language.systems import AmlDockerConfig, AzureMLClient, System
 from olivine_schemas.language.workflow import Workflow
@@ -94,6 +94,22 @@ def host_of(workflow: Workflow) -> System | None:
     hosts = [workflow.engine.host, *(entry.host for entries in workflow.passes.values() for entry in entries)]
     systems = [workflow.system(host) for host in hosts if host is not None]
     return next((system for system in systems if system.type == AZUREML), None)
+
+
+def config_for_job(path: Path, text: str, *, force: bool = False) -> Config | None:
+    """The config at `path`, whose content is `text`, where one job runs all its passes; None where not."""
+    if "azureml" not in text.lower():  # most have none, and are checked by who plans them
+        return None
+    config = load_config(path, text, force=force)
+    return config if takes_all(config.workflow) else None
+
+
+def takes_all(workflow: Workflow) -> bool:
+    """Whether all passes of a workflow run on one Azure ML system, as one job."""
+    entries = [entry for entries in workflow.passes.values() for entry in entries]
+    hosts = [entry.host if entry.host is not None else workflow.engine.host for entry in entries]
+    systems = [workflow.system(host) for host in hosts or [workflow.engine.host]]
+    return systems[0].type == AZUREML and all(system == systems[0] for system in systems)
 
 
 def request_of(config: Config) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,7 @@ _WAITING = {
     "Finalizing": "keeping the results",
     "CancelRequested": "cancelling",
 }
+_WITHOUT_NODE = frozenset({"NotStarted", "Starting", "Provisioning", "Queued", "Preparing"})
 _LAST_LINES = 5
 
 
@@ -72,11 +73,20 @@ class LogFile:
 class Watcher:
     """Follows one job to its end. No fault of the network or the service ends the watching: the job goes on too."""
 
-    def __init__(self, connection: Connection, job: Job, journal: Journal, cancel: Cancel) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        job: Job,
+        journal: Journal,
+        cancel: Cancel,
+        on_state: Callable[[runs.RunState], None] = lambda state: None,
+    ) -> None:
         self._connection = connection
         self._job = job
         self._journal = journal
         self._cancel = cancel
+        self._on_state = on_state
+        self._doing = ""
         self._logs: dict[str, LogFile] = {}
         self._asked: float | None = None
         self._troubled = ""
@@ -110,6 +120,7 @@ class Watcher:
         if status != self._job.status:
             self._job.status = status
             self._tell_status(status)
+        self._tell_waiting(details)
         if status in TERMINAL:
             self._tell_rest()
         if status == "Failed":
@@ -118,8 +129,20 @@ class Watcher:
 
     def _tell_status(self, status: str) -> None:
         self._journal.log("info", f"Azure ML: the job {self._job.name} is {status}")
-        if status in _WAITING:
-            self._journal.progress(_WAITING[status], 0, 0, "job")
+        if status in _WITHOUT_NODE:
+            self._on_state(runs.RunState.QUEUED)
+        elif status == "Running":
+            self._on_state(runs.RunState.STARTING)
+
+    def _tell_waiting(self, details: dict[str, Any]) -> None:
+        """What the job waits for; of one in a queue also what Azure ML says of that, such as its position."""
+        doing = _WAITING.get(self._job.status, "")
+        said = str((details.get("queueingInfo") or {}).get("message") or "").strip()
+        if self._job.status == "Queued" and said:
+            doing = f"queued: {said}"
+        if doing and doing != self._doing:
+            self._journal.progress(doing, 0, 0, "job")
+        self._doing = doing
 
     def _read(self, name: str, url: str) -> None:
         log = self._logs.setdefault(name, LogFile())
