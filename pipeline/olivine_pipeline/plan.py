@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,7 +30,7 @@ from .devices import training_device
 from .digests import digest_of
 from .errors import ConfigRefused, RunError
 from .passes.base import ModelRef, PassType, Settled, Site, pass_types
-from .store import Entry, Store
+from .store import Entry, Store, this_run
 
 FORMAT = 1
 """Part of every key; raised when the layout of artifacts changes."""
@@ -85,10 +83,17 @@ class PlannedPass:
     result: ModelRef
     entry: Entry | None
     place: TreePath
+    again: bool = False
+    """Whether it is made again whatever is cached: only what this very run has made, before it was resumed, counts."""
 
     @property
     def key(self) -> str:
         return self.result.key
+
+    def finished(self, store: Store) -> Entry | None:
+        """The result that counts, if there is one now."""
+        entry = store.get(self.key)
+        return entry if entry and (not self.again or (entry.run and entry.run == this_run())) else None
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,6 @@ class Plan:
     passes: list[PlannedPass]
     store: Store
     site: Site
-    begun: float
-    """When the run began: what is to be made again is taken from the cache if it was made later (seconds, UTC)."""
 
     @property
     def workflow(self) -> Workflow:
@@ -110,12 +113,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person asks of a run beside its config: see `RunArguments`; `begun` is as in `Plan`."""
+    """What a person asks of a run beside its config: see `RunArguments`."""
 
     up_to: str | None = None
     fresh: bool = False
     force: bool = False
-    begun: float = math.inf
 
 
 def load_config(path: Path, text: str | None = None, *, force: bool = False) -> Config:
@@ -139,7 +141,6 @@ def load_config(path: Path, text: str | None = None, *, force: bool = False) -> 
 def plan(path: Path, text: str | None = None, wishes: Wishes | None = None) -> Plan:
     """Plan the config at `path`, whose content is `text` where that is given, as it is wished for."""
     wishes = wishes or Wishes()
-    wishes = replace(wishes, begun=min(wishes.begun, time.time()))
     config = load_config(path, text, force=wishes.force)
     with understanding(config):
         return _plan(config, wishes)
@@ -171,14 +172,13 @@ def _plan(config: Config, wishes: Wishes) -> Plan:
     for name, entries in workflow.passes.items():
         planned = _plan_pass(config, name, entries, engine_site, model, store)
         again = wishes.fresh or workflow.engine.clean_cache or entries[0].clean_run_cache
-        if again and planned.entry and planned.entry.made < wishes.begun:
-            planned = replace(planned, entry=None)
-        passes.append(planned)
+        planned = replace(planned, again=again)
+        passes.append(replace(planned, entry=planned.finished(store)))
         model = planned.result
         if name == up_to:
             break
     store.digests.save()
-    return Plan(config, first, passes, store, engine_site, wishes.begun)
+    return Plan(config, first, passes, store, engine_site)
 
 
 _SEARCH = "Olivine runs the passes as written and does not search among alternatives."
@@ -212,7 +212,7 @@ def _plan_pass(
     except RunError as error:
         config.refuse(error.code, f"{error.message} {error.hint}".strip(), *place, "config")
     result = ModelRef(pass_type.yields, str(store.artifacts / key), key, model, pass_type.settings(settled.parameters))
-    return PlannedPass(name, pass_type, settled, site, model, result, store.get(key), place)
+    return PlannedPass(name, pass_type, settled, site, model, result, None, place)
 
 
 def _order_message(pass_type: PassType, model: ModelRef) -> str:

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from olivine_schemas.ledger.process import RUN_VARIABLE
+
 from .digests import Digests, digest_file
 
 MANIFEST = "manifest.json"
@@ -42,6 +44,8 @@ class Entry:
     path: Path
     record: dict[str, Any]
     made: float
+    run: str | None = None
+    """The id of the run that made it; None for one without a folder."""
 
     @property
     def size_bytes(self) -> int:
@@ -64,7 +68,7 @@ class Store:
             files = {name: StoredFile(**file) for name, file in manifest["files"].items()}
             if not all(_is_intact(path / name, file) for name, file in files.items()):
                 return None
-            return Entry(key, path, manifest["record"], manifest["made"])
+            return Entry(key, path, manifest["record"], manifest["made"], manifest.get("run"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -108,7 +112,7 @@ class Store:
                 str(f.relative_to(building).as_posix()): _seal(f) for f in sorted(building.rglob("*")) if f.is_file()
             }
             made = time.time()
-            manifest = {"version": 1, "key": key, "made": made, "record": record}
+            manifest = {"version": 1, "key": key, "made": made, "run": this_run(), "record": record}
             manifest["files"] = {name: asdict(file) for name, file in files.items()}
             _write_synced(building / MANIFEST, json.dumps(manifest, indent=1, default=str))
             shutil.rmtree(self.artifacts / key, ignore_errors=True)
@@ -117,12 +121,18 @@ class Store:
         finally:
             shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(self.folder / "work" / key, ignore_errors=True)
-        return Entry(key, self.artifacts / key, record, made)
+        return Entry(key, self.artifacts / key, record, made, this_run())
 
     def discard(self, key: str) -> None:
         """Forget an artifact and its unfinished work."""
         shutil.rmtree(self.artifacts / key, ignore_errors=True)
         shutil.rmtree(self.folder / "work" / key, ignore_errors=True)
+
+
+def this_run() -> str | None:
+    """The id of the run that this process belongs to; None where it has no folder."""
+    folder = os.environ.get(RUN_VARIABLE)
+    return Path(folder).name if folder else None
 
 
 def _is_intact(path: Path, file: StoredFile) -> bool:

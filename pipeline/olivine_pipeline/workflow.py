@@ -174,16 +174,11 @@ def _run_pass(
         journal.progress("waiting for another run that makes the same", 0, 0, "run")
 
     with planned.store.lock(step.key, wait):
-        entry = _made_meanwhile(planned, step) or _make(planned, step, resumed, journal, cancel)
+        # Another run may have made the same since this one began.
+        entry = step.finished(planned.store) or _make(planned, step, resumed, journal, cancel)
     seconds = time.monotonic() - started
     journal.pass_finished(step.name, step.type.name, index, of, seconds, step.key)
     return Finished(step, entry, seconds, False)
-
-
-def _made_meanwhile(planned: Plan, step: PlannedPass) -> Entry | None:
-    """What another run made of the same since this one began; older results are not taken where all is to be fresh."""
-    entry = planned.store.get(step.key)
-    return entry if entry and entry.made > planned.begun else None
 
 
 def _make(planned: Plan, step: PlannedPass, resumed: bool, journal: Journal, cancel: Cancel) -> Entry:

@@ -14,6 +14,7 @@ from runs import old_config, todays_config, write_config, write_workspace
 
 from olivine_pipeline.errors import RunError
 from olivine_pipeline.plan import Plan, Wishes, plan
+from olivine_schemas.ledger.process import RUN_VARIABLE
 
 SCRIPT = "def phrase_and_tone(row):\n    return row['phrase'] + row['tone']\n"
 
@@ -187,6 +188,20 @@ def test_fresh_and_clean_runs_take_nothing_from_the_cache(workspace: Path) -> No
     assert cached(workspace, fresh=True) == NONE
     config_with(lambda config: config.update(clean_cache=True))(workspace)
     assert cached(workspace) == NONE
+
+
+def test_what_a_fresh_run_takes_is_what_it_has_made_whatever_the_clock_says(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by = {"tune": "this-run", "merge": "another-run"}
+    for name, run in made_by.items():
+        manifest = artifact(workspace, name) / "manifest.json"
+        told = {**json.loads(manifest.read_text()), "made": 1e12, "run": run}
+        manifest.write_text(json.dumps(told))
+    assert cached(workspace, fresh=True) == NONE
+    monkeypatch.setenv(RUN_VARIABLE, str(workspace / ".olivine" / "runs" / "this-run"))
+    assert cached(workspace, fresh=True) == {"tune": True, "merge": False, "build": False}
+    assert cached(workspace) == ALL
 
 
 def test_planning_up_to_a_pass_ends_there(workspace: Path) -> None:
