@@ -129,9 +129,26 @@ def test_a_run_is_offered_above_the_config_and_each_pass() -> None:
     assert LOCAL[found[1].span.start : found[1].span.end] == '"ft"'
 
 
-def test_a_cloud_system_brings_the_offer_to_submit() -> None:
-    text = '{"systems": {"cloud": {"type": "AzureML"}}, ' + LOCAL[1:]
-    assert [one.command for one in lenses(Document("", text))][:2] == [RUN, SUBMIT]
+CLOUD = '"systems": {"cloud": {"type": "AzureML"}}'
+
+
+@pytest.mark.parametrize(
+    ("block", "offered"),
+    [
+        (f'{CLOUD}, "host": "cloud"', SUBMIT),
+        ('"engine": {"host": {"type": "AzureML"}}', SUBMIT),
+        (CLOUD, RUN),
+        (f'{CLOUD}, "engine": {{"target": "cloud"}}', RUN),
+        (f'{CLOUD}, "host": "gone"', RUN),
+    ],
+)
+def test_a_config_is_submitted_where_its_host_is_in_the_cloud(block: str, offered: str) -> None:
+    assert next(iter(lenses(Document("", f"{{{block}, {LOCAL[1:]}")))).command == offered
+
+
+def test_a_config_is_submitted_where_the_host_of_a_pass_is_in_the_cloud() -> None:
+    text = f"{{{CLOUD}, {LOCAL[1:]}".replace('"LoRA"', '"LoRA", "host": "cloud"')
+    assert next(iter(lenses(Document("", text)))).command == SUBMIT
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"passes": {}}', '{"passes": [1]}', "[]"])

@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"config to plan (default: {DEFAULT_CONFIG})",
     )
     parser.add_argument("--up-to", metavar="PASS", help="plan up to this pass")
+    parser.add_argument("--stdin", action="store_true", help="read the text of CONFIG from standard input")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -40,8 +41,9 @@ def execute(args: argparse.Namespace) -> int:
 
     wishes = Wishes(up_to=args.up_to)
     try:
-        config = config_for_job(args.config, read_config(args.config))
-        print(of_job(config, wishes) if config else of_this_machine(args.config, wishes))
+        text = sys.stdin.read() if args.stdin else read_config(args.config)
+        config = config_for_job(args.config, text)
+        print(of_job(config, wishes) if config else of_this_machine(args.config, text, wishes))
     except ConfigRefused as error:
         print(findings.human([findings.of_refusal(error)], findings.wants_colour(sys.stdout)))
         return REFUSED
@@ -59,12 +61,12 @@ def of_job(config: Config, wishes: Wishes) -> str:
     return f"{config.path.name} as a job of Azure ML\n" + overview(prepare_config(config, wishes))
 
 
-def of_this_machine(path: Path, wishes: Wishes) -> str:
+def of_this_machine(path: Path, text: str, wishes: Wishes) -> str:
     """The passes in order, and whether the cache has their results. `ConfigRefused` and `RunError`."""
     from olivine_pipeline.estimate import estimate_passes
     from olivine_pipeline.plan import plan
 
-    planned = plan(path, wishes=wishes)
+    planned = plan(path, text, wishes)
     device = planned.site.device
     lines = [f"{path} on {device.kind} ({device.name})"]
     rows = [("pass", "type", "", "about", "memory", "disk")]

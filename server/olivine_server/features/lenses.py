@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from olivine_schemas.problems import Span
-from olivine_schemas.tree import Object, text_of, walk
+from olivine_schemas.rules.reading import is_given
+from olivine_schemas.tree import Node, Object, child, text_of
 from olivine_server.workspace import Document
 
 RUN = "olivine.run"
@@ -44,21 +45,28 @@ class LastRun:
 
 
 def lenses(document: Document, last: LastRun | None = None) -> list[Lens]:
-    """Running the whole config, here or in the cloud, how that went last, and running it up to each pass."""
+    """Running the whole config, here or as a job of Azure ML, how that went last, and running it up to each pass."""
     workflow = document.workflow
     passes = workflow.get("passes") if workflow else None
     if not isinstance(passes, Object) or not passes.members:
         return []
     top = Span(document.tree.span.start, document.tree.span.start)
-    found = [Lens(top, "Run", RUN)]
-    if _has_cloud(workflow):
-        found.append(Lens(top, "Submit to Azure ML", SUBMIT))
+    found = [Lens(top, "Submit to Azure ML", SUBMIT) if has_job(workflow) else Lens(top, "Run", RUN)]
     if last:
         found.append(Lens(top, last.title, SHOW, run=last.id))
     return found + [Lens(each.key.span, "Run up to here", RUN, each.name) for each in passes.members]
 
 
-def _has_cloud(workflow: Object | None) -> bool:
-    systems = [block for key in ("systems", "engine") if workflow and (block := workflow.get(key))]
-    found = (node for block in systems for _, node in walk(block) if isinstance(node, Object))
-    return any(text_of(node.get("type")) == "AzureML" for node in found)
+def has_job(workflow: Object | None) -> bool:
+    """Whether a run of a config has a job of Azure ML: a pass has its host there, or the engine has it for all."""
+    engine = child(workflow, "engine", "host")
+    passes = workflow.get("passes") if workflow else None
+    entries = [child(one.value, 0) for one in passes.members] if isinstance(passes, Object) else []
+    hosts = [own if is_given(own := child(entry, "host")) else engine for entry in entries]
+    return any(text_of(child(_system(workflow, host), "type")) == "AzureML" for host in hosts or [engine])
+
+
+def _system(workflow: Object | None, host: Node | None) -> Node | None:
+    """The system that a host names, or is."""
+    name = text_of(host)
+    return child(workflow, "systems", name) if name is not None else host

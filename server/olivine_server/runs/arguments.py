@@ -24,14 +24,12 @@ class Takes:
 
 
 _RUN = {"runId": Takes(str, needed=True)}
+_CONFIG = {"uri": Takes(str, needed=True), "upTo": Takes(str)}
+_START = {**_CONFIG, "overrides": Takes(dict), "force": Takes(bool), "fresh": Takes(bool)}
 COMMANDS: dict[str, dict[str, Takes]] = {
-    "olivine.run": {
-        "uri": Takes(str, needed=True),
-        "upTo": Takes(str),
-        "overrides": Takes(dict),
-        "force": Takes(bool),
-        "fresh": Takes(bool),
-    },
+    "olivine.run": _START,
+    "olivine.submit": _START,
+    "olivine.plan": _CONFIG,
     "olivine.cancel": _RUN,
     "olivine.resume": _RUN,
     "olivine.listRuns": {},

@@ -18,11 +18,12 @@ from olivine_schemas.overrides import OverrideRefused, override
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.runs import RunArguments, RunState
 from olivine_schemas.tree import Object
-from olivine_server.features.lenses import LastRun
+from olivine_server.features.lenses import LastRun, has_job
 from olivine_server.settings import Settings
 from olivine_server.workspace import Document, Workspace
 
 from .arguments import Refused, read_arguments
+from .asking import plan
 from .chat import Chats
 from .details import details, row
 from .environment import Environment, interpreter_for, look, python_of
@@ -34,6 +35,7 @@ Work = Callable[[], Any]
 
 READS = frozenset({"olivine.listRuns", "olivine.runDetails", "olivine.cancel"})
 """Commands that execute and remove nothing, and so are done in any workspace."""
+NO_JOB = 'This config runs on this machine. To submit it, let "host" name a system of the type "AzureML".'
 _WARNING = 2
 
 
@@ -62,6 +64,8 @@ class Runs:
             raise Refused("This workspace is not trusted, so nothing in it is run. Trust it first, then try again.")
         begin: Mapping[str, Callable[[Mapping[str, Any]], Work]] = {
             "olivine.run": self._run,
+            "olivine.submit": self._submit,
+            "olivine.plan": self._plan,
             "olivine.cancel": self._cancel,
             "olivine.resume": self._resume,
             "olivine.listRuns": self._list,
@@ -118,6 +122,16 @@ class Runs:
             return self._begun(starter.start(config, document.text, arguments))
 
         return work
+
+    def _submit(self, values: Mapping[str, Any]) -> Work:
+        if not has_job(self._document(values["uri"]).workflow):
+            raise Refused(NO_JOB)
+        return self._run(values)
+
+    def _plan(self, values: Mapping[str, Any]) -> Work:
+        document = self._document(values["uri"])
+        up_to = _up_to(document, values)
+        return lambda: plan(self._starter().interpreter, document, up_to)
 
     def _resume(self, values: Mapping[str, Any]) -> Work:
         def work() -> Json:

@@ -39,6 +39,7 @@ def row(run: Run) -> Json:
         "percent": percent(run),
         "device": record.device,
         "output": record.output,
+        "url": record.url,
         "message": record.message,
     }
 

@@ -268,7 +268,7 @@ def percent(run: Run) -> int | None:
 def _line(run: Run) -> str:
     state = run.record.state
     if state is RunState.QUEUED and run.record.started:
-        return "waiting for its turn"
+        return run.summary.doing or "waiting for its turn"
     if state is RunState.CANCELLING:
         return f"cancelling, {run.summary.line}"
     if run.active:

@@ -1,0 +1,78 @@
+"""The same from an editor: the real server starts, shows and cancels runs whose jobs are at the double."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.append(str(Path(__file__).parents[1] / "server"))
+
+from desk import BARS, bars, command, ended, refusal, trains, until
+from editor import Editor
+from workspaces import with_small_jobs
+
+if TYPE_CHECKING:
+    from double import Double
+
+
+def at_work(double: Double, folder: Path) -> tuple[Editor, str]:
+    """An editor with a config for Azure ML, whose Python for runs is led to the double; and the config's URI."""
+    from double.__main__ import make_project
+
+    made = make_project(double, folder)
+    config = Path(made["project"]) / "olive-config.json"
+    editor = Editor()
+    options = {"pipeline": {"interpreter": made["interpreter"]}}
+    editor.start(BARS, rootUri=config.parent.as_uri(), initializationOptions=options)
+    editor.open(config.as_uri(), config.read_text())
+    return editor, config.as_uri()
+
+
+def test_a_job_is_submitted_followed_and_cancelled(double: Double, tmp_path: Path) -> None:
+    with_small_jobs(double.workspace, tmp_path / "bin", SMALL_JOB_SECONDS="2")
+    editor, uri = at_work(double, tmp_path)
+    with editor:
+        (lens,) = [lens for lens in editor.ask("codeLens", uri) if lens["command"]["command"] == "olivine.submit"]
+        run = command(editor, "submit", **lens["command"]["arguments"][0])["runId"]
+        waiting = until(editor, run, lambda news: news["state"] == "queued" and news["doing"])
+        assert "waiting" in waiting["message"]
+        assert until(editor, run, trains)["state"] == "running"
+        (name,) = double.workspace.jobs
+        assert f"/runs/{name}?" in command(editor, "runDetails", runId=run)["url"]
+        editor.notify("window/workDoneProgress/cancel", {"token": bars(editor)[0]["token"]})
+        assert until(editor, run, ended)["state"] == "cancelled"
+        assert double.workspace.runs[name].cancelled
+        assert editor.logged == []
+
+
+def test_the_plan_is_of_what_is_on_the_screen(double: Double, tmp_path: Path) -> None:
+    editor, uri = at_work(double, tmp_path)
+    with editor:
+        planned = command(editor, "plan", uri=uri)
+        assert planned["ok"]
+        assert "data/train.json" in planned["text"]
+        editor.change(uri, 2, {"text": changed(tmp_path, aml_compute="gpu-cluster")})
+        assert "gpu-cluster" in command(editor, "plan", uri=uri)["text"]
+        editor.change(uri, 3, {"text": changed(tmp_path, resources={"cores": 2})})
+        planned = command(editor, "plan", uri=uri)
+        assert not planned["ok"]
+        assert "cores is no resource" in planned["text"]
+    assert not double.workspace.requests
+
+
+def changed(folder: Path, **system: Any) -> str:
+    """The text of the config with other settings of its system."""
+    config = json.loads((folder / "project/olive-config.json").read_text())
+    config["systems"]["cloud"] |= system
+    return json.dumps(config)
+
+
+def test_a_config_of_this_machine_is_not_submitted(double: Double, tmp_path: Path) -> None:
+    editor, uri = at_work(double, tmp_path)
+    with editor:
+        config = json.loads((tmp_path / "project/olive-config.json").read_text())
+        del config["host"]
+        editor.change(uri, 2, {"text": json.dumps(config)})
+        assert "AzureML" in refusal(editor, "submit", {"uri": uri})["message"]
