@@ -10,10 +10,12 @@ from pathlib import Path
 
 from olivine_schemas.files import write_whole
 
-from .store import MANIFEST, Entry, Store
+from .store import MANIFEST, Entry
 
 MARKER = ".olivine.json"
 """In `output_dir`: which artifact each folder holds."""
+LOCK = ".olivine.lock"
+"""In `output_dir`: held while a run publishes there, whatever its cache is."""
 _LINKED_BYTES = 1 << 20
 """Larger files are hard links into the store where the file system allows; a person edits only small ones."""
 
@@ -24,13 +26,15 @@ def foreign(output: Path, names: Iterable[str]) -> list[Path]:
     return [output / name for name in names if name not in published and (output / name).exists()]
 
 
-def publish(store: Store, output: Path, results: dict[str, Entry], describe: Callable[[], None] = lambda: None) -> None:
+def publish(output: Path, results: dict[str, Entry], describe: Callable[[], None] = lambda: None) -> None:
     """Make `output/<name>` hold each artifact; folders that hold it already are left alone.
 
     `describe` writes what tells of them, before another run may publish there.
     """
+    from filelock import FileLock
+
     output.mkdir(parents=True, exist_ok=True)
-    with store.lock(f"output-{output.name}"):
+    with FileLock(output / LOCK):
         published = _published(output)
         for name, entry in results.items():
             if published.get(name) != entry.key or not _is_whole(output / name, entry):

@@ -259,7 +259,7 @@ def _publish(planned: Plan, finished: list[Finished], result: RunReport, journal
             report.write_model_card(output / name, result, folder)
         report.write_report(output, result, folder)
 
-    publish(planned.store, output, results, describe)
+    publish(output, results, describe)
     for name, entry in results.items():
         journal.artifact(name, entry.record["pass"], output / name, entry.size_bytes)
     return output

@@ -216,25 +216,25 @@ def test_a_damaged_memory_of_hashes_costs_a_hash(text: str, remembered: Path) ->
 @pytest.fixture
 def published(store: Store, tmp_path: Path) -> Path:
     output = tmp_path / "models"
-    publish(store, output, {"model": store.commit("k", {}, filled())})
+    publish(output, {"model": store.commit("k", {}, filled())})
     return output
 
 
 def test_output_holds_the_files_without_the_manifest(published: Path) -> None:
-    assert names(published) == {".olivine.json", "model"}
+    assert names(published) == {".olivine.json", ".olivine.lock", "model"}
     assert names(published / "model") == {"weights.bin"}
 
 
 def test_output_is_replaced_whole_by_another_result(store: Store, published: Path) -> None:
-    publish(store, published, {"model": store.commit("k2", {}, filled("other", "other.bin"))})
-    assert names(published) == {".olivine.json", "model"}
+    publish(published, {"model": store.commit("k2", {}, filled("other", "other.bin"))})
+    assert names(published) == {".olivine.json", ".olivine.lock", "model"}
     assert names(published / "model") == {"other.bin"}
 
 
 def test_what_is_missing_from_the_output_comes_back(store: Store, published: Path) -> None:
     (published / "model" / "weights.bin").unlink()
     entry: Any = store.get("k")
-    publish(store, published, {"model": entry})
+    publish(published, {"model": entry})
     assert (published / "model" / "weights.bin").read_text() == "weights"
 
 
@@ -242,26 +242,26 @@ def test_a_publication_that_was_killed_is_done_again_and_leaves_nothing(store: S
     (published / "model").rename(published / ".model.old")
     filled("half")(published / ".model.new")
     entry: Any = store.get("k")
-    publish(store, published, {"model": entry})
-    assert names(published) == {".olivine.json", "model"}
+    publish(published, {"model": entry})
+    assert names(published) == {".olivine.json", ".olivine.lock", "model"}
     assert (published / "model" / "weights.bin").read_text() == "weights"
 
 
 def test_what_tells_of_the_results_is_that_of_the_run_whose_results_they_are(store: Store, tmp_path: Path) -> None:
     output = tmp_path / "models"
-    other = store.commit("k2", {}, filled("second"))
+    other = Store(tmp_path / "another cache").commit("k2", {}, filled("second"))
 
     def tell(text: str) -> Callable[[], None]:
         return lambda: filled(text, "report")(output)
 
-    second = threading.Thread(target=lambda: publish(store, output, {"model": other}, tell("second")))
+    second = threading.Thread(target=lambda: publish(output, {"model": other}, tell("second")))
 
     def tell_slowly() -> None:
         second.start()
         second.join(1)
         tell("first")()
 
-    publish(store, output, {"model": store.commit("k", {}, filled("first"))}, tell_slowly)
+    publish(output, {"model": store.commit("k", {}, filled("first"))}, tell_slowly)
     second.join()
     assert [(output / name).read_text() for name in ("report", "model/weights.bin")] == ["second", "second"]
 
@@ -273,5 +273,5 @@ def test_only_what_olivine_put_there_is_its_own(store: Store, published: Path) -
 
 def test_files_of_a_person_in_the_output_stay(store: Store, published: Path) -> None:
     (published / "notes.txt").write_text("mine")
-    publish(store, published, {"model": store.commit("k2", {}, filled("other"))})
+    publish(published, {"model": store.commit("k2", {}, filled("other"))})
     assert (published / "notes.txt").read_text() == "mine"

@@ -17,7 +17,7 @@ from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.digests import digest_file, digest_of
 from olivine_pipeline.errors import RunError
 from olivine_pipeline.publish import publish
-from olivine_pipeline.store import Entry, Store
+from olivine_pipeline.store import Entry
 
 from .connection import FIRST_WAIT, LONGEST_WAIT, Connection, results_prefix
 from .job import MANIFEST
@@ -149,10 +149,13 @@ def place_results(files: list[ResultFile], folder: Path, output: Path) -> None:
             folders.setdefault(first, {})[rest] = file.sha256
     made = time.time()
     results = {name: Entry(digest_of(held), folder / name, {}, made) for name, held in folders.items()}
-    publish(Store(folder), output, results)
-    for file in files:
-        if "/" not in file.name:
-            shutil.copyfile(folder / file.name, output / file.name)
+
+    def describe() -> None:
+        for file in files:
+            if "/" not in file.name:
+                shutil.copyfile(folder / file.name, output / file.name)
+
+    publish(output, results, describe)
 
 
 def _size(path: Path) -> int:
