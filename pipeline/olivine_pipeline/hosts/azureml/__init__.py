@@ -4,12 +4,17 @@
     snapshot     the folder that is uploaded
     packages     the Python environment that is pinned where the config names none
     credentials  who signs in
+    access       whether its packages are there, and the way in
     connection   every call of the service
     refusals     its errors in the person's words
     watch        a job's log turned into the events of a run
-    download     its results, checked and resumable
+    transfer     files from a blob store, checked and resumable
+    download     a job's results
+    places       where files are that a config names in Azure
+    inputs       those files brought here, for passes that run on this machine
     job          what runs on the compute
     host         all of it together
 
-Only `connection`, `credentials`, `watch` and `download` import packages of Azure, which takes seconds.
+Only `connection`, `credentials`, `watch`, `transfer`, `download` and `places` import packages of Azure, which takes
+seconds.
 """

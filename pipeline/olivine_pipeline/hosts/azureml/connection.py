@@ -16,9 +16,10 @@ from azure.core import PipelineClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceResponseError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
+from azure.storage.blob import ContainerClient
 
 from olivine_pipeline.cancel import Cancel
-from olivine_pipeline.errors import Cancelled
+from olivine_pipeline.errors import Cancelled, RunError
 
 from .credentials import Chain, credential_for
 from .refusals import is_passing, refusal, status_of
@@ -38,6 +39,10 @@ class Storage:
     url: str
     container: str
     secret: Any
+
+    def client(self) -> ContainerClient:
+        """A client that leaves trying again to its user."""
+        return ContainerClient(self.url, self.container, credential=self.secret, retry_total=0, read_timeout=60)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Connection:
             raw_request_hook=lambda request: _hold_back(request.http_request, cancel),
         )
         self._history = ""
+        self.region = ""
+        """Address of the workspace's region, once it is open."""
         self._signed_in = PipelineClient("", policies=[BearerTokenCredentialPolicy(self._credential, AUDIENCE)])
         self._plain: PipelineClient[Any, Any] = PipelineClient("", policies=[])
 
@@ -74,10 +81,12 @@ class Connection:
         """Find the workspace: it is there, and this person may see it."""
         found = self._tried(lambda: self._client.workspaces.get(self.workspace.workspace_name))
         urls = self._tried(lambda: self._json(self._plain, str(found.discovery_url)))
-        self._history = f"{urls['history']}/history/v1.0{self._path}"
+        self.region = str(urls["history"])
+        self._history = f"{self.region}/history/v1.0{self.path}"
 
     @property
-    def _path(self) -> str:
+    def path(self) -> str:
+        """The workspace in addresses of Azure."""
         w = self.workspace
         group = f"/subscriptions/{w.subscription_id}/resourceGroups/{w.resource_group}"
         return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{w.workspace_name}"
@@ -149,22 +158,42 @@ class Connection:
         secrets = found.credentials
         secret = getattr(secrets, "sas_token", None) or getattr(secrets, "account_key", None) or self._credential
         account: Any = found
+        container = getattr(found, "container_name", None) or getattr(found, "filesystem", None)
+        if not container:
+            message = f"The datastore {datastore} is of the type {found.type}, which holds no blobs."
+            raise RunError("azure-datastore-type", message, "Name a datastore of Azure Blob Storage or Data Lake Gen2.")
         url = f"{account.protocol}://{account.account_name}.blob.{account.endpoint}"
-        return Storage(url, account.container_name, secret)
+        return Storage(url, str(container), secret)
+
+    def storage_at(self, url: str, container: str) -> Storage:
+        """A container of blobs that no datastore stands for, opened as the person who is signed in."""
+        return Storage(url, container, self._credential)
+
+    def model_path(self, name: str, version: str) -> str:
+        """Address of the files of a model of the workspace."""
+        return str(self._tried(lambda: self._client.models.get(name, version)).path)
+
+    def ask(self, method: str, url: str, body: Any = None) -> dict[str, Any]:
+        """What a service that has no public way through the SDK answers to this person, as JSON."""
+        return self._tried(lambda: self._json(self._signed_in, url, method, body))
 
     def sign_in_again(self) -> None:
         """Take no kept token any more."""
         if isinstance(self._credential, Chain):
             self._credential.forget()
 
-    def _json(self, client: PipelineClient[Any, Any], url: str) -> dict[str, Any]:
+    def _json(
+        self, client: PipelineClient[Any, Any], url: str, method: str = "GET", body: Any = None
+    ) -> dict[str, Any]:
         try:
-            return dict(self._ask(client, "GET", url, {}).json())
+            return dict(self._ask(client, method, url, {}, body).json())
         except ValueError as error:  # an answer that was cut short
             raise ServiceResponseError("The answer is not whole.") from error
 
-    def _ask(self, client: PipelineClient[Any, Any], method: str, url: str, headers: dict[str, str]) -> Any:
-        request = HttpRequest(method, url, headers=headers)
+    def _ask(
+        self, client: PipelineClient[Any, Any], method: str, url: str, headers: dict[str, str], body: Any = None
+    ) -> Any:
+        request = HttpRequest(method, url, headers=headers, json=body)
         answer = client.send_request(request, connection_timeout=30, read_timeout=self.workspace.read_timeout)
         answer.raise_for_status()
         return answer

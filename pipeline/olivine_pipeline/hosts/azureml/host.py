@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import secrets
 import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from olivine_schemas.files import write_whole
 from olivine_schemas.runs import RunState
 
 from . import packages
+from .access import connect
 from .request import RESULTS, CloudInput, Request, request_of
 from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, plan_snapshot, write_context, write_snapshot
 
@@ -38,8 +37,6 @@ JOB_FILE = "azureml.json"
 FRUITLESS = frozenset({"Failed", "Canceled", "CancelRequested", "NotResponding"})
 """States of a job that has ended, or is about to, without results."""
 PUBLISHED = ("adapter", "model")
-_MISSING = "The packages of Azure are not installed."
-_INSTALL = "Run: pip install 'olivine[azure]'"
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
     known = _read(file)
     name = job or (known.job if known else new_name(prepared))
     voice.journal.progress("connecting to Azure ML", 0, 0, "job")
-    connection = _connect(prepared.request, voice.cancel)
+    connection = connect(prepared.request.workspace, voice.cancel)
     voice.cancel.check()
     own = JobFile(name, *_names(prepared.request))
     _write(file, own)
@@ -156,32 +153,6 @@ def command_line(prepared: Prepared) -> str:
 def _place(given: CloudInput) -> str:
     inside = f"/{shlex.quote(given.inside)}" if given.inside else ""
     return f"--place {given.place}=${{{{inputs.{given.name}}}}}{inside}"
-
-
-def _connect(request: Request, cancel: Cancel) -> Connection:
-    try:
-        with quiet():
-            from .connection import Connection
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("azure", "msrest", "marshmallow"):
-            raise
-        raise RunError("missing-package", _MISSING, _INSTALL) from error
-    connection = Connection(request.workspace, cancel)
-    connection.open()
-    return connection
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Import packages of Azure, which log at length what is experimental and what they retry."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-        for name in ("azure", "azure.ai.ml", "msrest"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> object:

@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from olivine_pipeline import cli
@@ -79,10 +79,15 @@ def usable(path: Path) -> str:
     if not (path / "MLmodel").is_file():
         return str(path)
     folder = Path("mlflow").absolute() / path.name
-    for part in _MLFLOW_PARTS:
-        if (path / part).is_dir():
-            shutil.copytree(path / part, folder, dirs_exist_ok=True)
+    gather(path, folder)
     return str(folder)
+
+
+def gather(model: Path, folder: Path, copy: Callable[[str, str], object] = shutil.copy2) -> None:
+    """Copy the files of transformers that are in an MLflow model into one folder."""
+    for part in _MLFLOW_PARTS:
+        if (model / part).is_dir():
+            shutil.copytree(model / part, folder, copy_function=copy, dirs_exist_ok=True)
 
 
 def read_secret(vault: str) -> str:

@@ -12,6 +12,7 @@ from .request import Workspace
 
 LOGIN = "Run `az login`, or sign in to Microsoft in the editor, and start again."
 _ROLE = "Ask an owner of the workspace for the role AzureML Data Scientist, or run `az login` with another account."
+_NAME = "Correct the name or the version in the config."
 _KEYS = ("KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted")
 
 
@@ -26,6 +27,8 @@ def refusal(error: BaseException, workspace: Workspace) -> RunError:
         return RunError("azure-sign-in", "You are not signed in to Azure.", LOGIN)
     if status == 403:
         return RunError("azure-forbidden", f"Your account may not do this in {where}.", _ROLE)
+    if status == 404:
+        return RunError("azure-not-found", f"Azure ML has nothing of that name: {first_line(error)}", _NAME)
     if status == 429:
         return RunError("azure-busy", "Azure refuses more requests for now.", "Start again in some minutes.")
     if is_passing(error):
@@ -69,6 +72,12 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "azure-quota",
         "The quota of the subscription does not suffice: {first}",
         "Ask for more under Quotas in the Azure portal, or choose another compute.",
+    ),
+    (
+        ("AuthorizationPermissionMismatch", "AuthorizationFailure"),
+        "azure-storage-role",
+        "Your account may not read the storage behind {where}.",
+        "Ask its owner for the role Storage Blob Data Reader, or run `az login` with another account.",
     ),
     (
         ("Could not find datastore",),

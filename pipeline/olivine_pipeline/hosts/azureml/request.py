@@ -61,6 +61,11 @@ class CloudInput:
     """What to append to the path of the input."""
 
     @property
+    def address(self) -> str:
+        """All of what it is, in one line."""
+        return f"{self.uri}/{self.inside}" if self.inside else self.uri
+
+    @property
     def is_local(self) -> bool:
         return not self.uri.startswith(("azureml:", "https://", "http://", "abfss://", "wasbs://"))
 
@@ -137,7 +142,7 @@ def request_of(config: Config) -> Request:
         workspace=_workspace(config, client),
         compute=settings.aml_compute,
         environment=_environment(config, host, place),
-        inputs=(*_model_inputs(config), *_data_inputs(config)),
+        inputs=inputs_of(config),
         nodes=settings.instance_count,
         processes_per_node=int(resources.pop("process_count_per_instance", 1)),
         resources=resources,
@@ -159,6 +164,16 @@ def _refuse_mixed(config: Config, host: System) -> None:
             if own != host:
                 message = f'The pass "{name}" runs elsewhere than the others; one job runs all passes on one system.'
                 config.refuse("mixed-hosts", message, "passes", name, index)
+
+
+def inputs_of(config: Config) -> tuple[CloudInput, ...]:
+    """The models and data that a job of the config finds as folders or files."""
+    return (*_model_inputs(config), *_data_inputs(config))
+
+
+def workspace_of(config: Config) -> Workspace:
+    """The workspace that the config names. `ConfigRefused` where it names none."""
+    return _workspace(config, config.workflow.azureml_client or AzureMLClient())
 
 
 def _workspace(config: Config, client: AzureMLClient) -> Workspace:

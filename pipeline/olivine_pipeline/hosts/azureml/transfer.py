@@ -1,0 +1,168 @@
+"""Files from a blob store: continued where they were cut, checked when they are whole, given up only for a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from olivine_pipeline.cancel import Cancel
+from olivine_pipeline.errors import RunError
+
+from .connection import FIRST_WAIT, LONGEST_WAIT
+from .refusals import is_passing, refusal, status_of
+from .request import Workspace
+
+CHUNK = 4 << 20
+TRIES = 8
+"""Times in a row that a transfer may fail without a byte of progress."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to fetch: its path in the folder, its blob, its bytes, and what is known of them.
+
+    `sha256` is hexadecimal; `md5` is as the store keeps it, which does so for most files; with `etag` a blob that
+    changes meanwhile is refused.
+    """
+
+    name: str
+    blob: str
+    size: int
+    sha256: str = ""
+    md5: bytes = b""
+    etag: str = ""
+
+
+class Transfer:
+    """Brings blobs of one container into `folder`; what is there already and right is not fetched again.
+
+    `connect` makes a client of the container, again where a signature has ended; `missing` is the error for blobs that
+    are not there.
+    """
+
+    def __init__(
+        self, connect: Callable[[], ContainerClient], workspace: Workspace, cancel: Cancel, missing: RunError
+    ) -> None:
+        self._connect = connect
+        self._workspace = workspace
+        self._cancel = cancel
+        self._missing = missing
+        self._container: ContainerClient | None = None
+
+    def fetch(self, files: Sequence[RemoteFile], folder: Path, tell: Callable[[int, int], None]) -> None:
+        """Fetch every file; `tell` hears bytes done and bytes in all. `RunError` where they cannot be had."""
+        total, done = sum(file.size for file in files), 0
+        for file in files:
+            target = folder / file.name
+            if not (target.is_file() and target.stat().st_size == file.size and _is_right(target, file)):
+                before = done
+                self._fetch(file, target, lambda here, before=before: tell(before + here, total))  # type: ignore[misc]
+            done += file.size
+            tell(done, total)
+
+    def ask(self, question: Callable[[ContainerClient], T]) -> T:
+        """The store's answer to a question about the container."""
+        answers: list[T] = []
+        self._persist(lambda: answers.append(question(self._open())))
+        return answers[0]
+
+    def _fetch(self, file: RemoteFile, target: Path, tell: Callable[[int], None]) -> None:
+        """Fetch a file into place; one whose bytes turn out wrong is fetched once more from its start."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        for _ in range(2):
+            self._persist(lambda: self._append(file, part, tell), lambda: _size(part))
+            if _is_right(part, file):
+                part.replace(target)
+                return
+            part.unlink()
+        raise RunError("azure-download", f"{file.name} arrives with other bytes than were stored.", "Start again.")
+
+    def _append(self, file: RemoteFile, part: Path, tell: Callable[[int], None]) -> None:
+        """Continue a file from where it was cut."""
+        have = _size(part)
+        if have > file.size:
+            part.unlink()
+            have = 0
+        only = {"etag": file.etag, "match_condition": MatchConditions.IfNotModified} if file.etag else {}
+        with part.open("ab") as writer:
+            while have < file.size:
+                self._cancel.check()
+                length = min(CHUNK, file.size - have)
+                data = self._open().download_blob(file.blob, offset=have, length=length, **only).readall()
+                writer.write(data)
+                writer.flush()
+                have += len(data)
+                tell(have)
+
+    def _open(self) -> ContainerClient:
+        if self._container is None:
+            self._container = self._connect()
+        return self._container
+
+    def _persist(self, work: Callable[[], None], progress: Callable[[], int] = lambda: 0) -> None:
+        """Do it until it goes well: a cut connection is taken up again, an expired signature replaced."""
+        wait, left, reached = FIRST_WAIT, TRIES, progress()
+        while True:
+            self._cancel.check()
+            try:
+                return work()
+            except ResourceNotFoundError as error:
+                raise self._missing from error
+            except HttpResponseError as error:
+                if status_of(error) == 412:
+                    message = "A file changed in the cloud while it was downloaded."
+                    raise RunError("azure-changed", message, "Start again.") from error
+                signature = status_of(error) in (401, 403)
+                if signature:
+                    self._container = None
+                self._give_up_on(error, passing=(signature and left > TRIES - 2) or is_passing(error))
+            except Exception as error:
+                self._give_up_on(error, passing=is_passing(error))
+            now = progress()
+            left = TRIES if now > reached else left - 1
+            reached = now
+            if not left:
+                raise RunError("azure-download", "The download is cut again and again.", "Start again later.")
+            self._sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _give_up_on(self, error: Exception, *, passing: bool) -> None:
+        if isinstance(error, RunError) or not passing:
+            raise error if isinstance(error, RunError) else refusal(error, self._workspace) from error
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._cancel.check()
+            time.sleep(min(left, 0.1))
+
+
+def is_below(name: str) -> bool:
+    """Whether a file of this name stays in the folder that it is fetched into."""
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _is_right(path: Path, file: RemoteFile) -> bool:
+    """Whether a file has the bytes that are known of it; where nothing is known, as many as there are to be."""
+    if not (file.sha256 or file.md5):
+        return _size(path) == file.size
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as reader:
+        while block := reader.read(CHUNK):
+            (sha256 if file.sha256 else md5).update(block)
+    return sha256.hexdigest() == file.sha256 if file.sha256 else md5.digest() == bytes(file.md5)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
