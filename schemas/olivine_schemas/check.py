@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,24 +40,33 @@ class Checked:
 
 
 def check(
-    text: str, facts: Facts | None = None, *, yaml: bool = False, extra_passes: Mapping[str, Any] | None = None
+    text: str,
+    facts: Facts | None = None,
+    *,
+    yaml: bool = False,
+    extra_passes: Mapping[str, Any] | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> Checked:
     """Check a config text. Never raises.
 
     `facts` tells of files and devices around it, without which rules about them stay silent; `extra_passes` maps the
-    names of passes from other packages to the JSON schemas of their parameters.
+    names of passes from other packages to the JSON schemas of their parameters. `between` is called between the steps
+    and the rules: whoever does not want the result any more may raise there.
     """
     parsed = _parse_yaml(text) if yaml else parse(text)
+    between()
     tree, syntax = parsed.tree, parsed.problems
     structure = _undamaged(schema.validate(tree, extra_passes, None if yaml else text), syntax)
     if not isinstance(tree, Object):
         return Checked(text, tree, None, "new", _one_each([*syntax, *structure]))
+    between()
     resolved = resolve(tree)
     workflow = _without_unknown(resolved.workflow, structure)
     context = rules.Context(text, tree, workflow, resolved.generation, facts or NO_FACTS)
     meaning = resolved.problems if yaml else _removable(resolved.problems, text, tree)
     doubtful = any(_is_in_the_way(problem) for problem in structure)
-    found = [*syntax, *_superseded(structure, meaning), *meaning, *rules.run(context, doubtful=doubtful)]
+    ruled = rules.run(context, doubtful=doubtful, between=between)
+    found = [*syntax, *_superseded(structure, meaning), *meaning, *ruled]
     return Checked(text, tree, workflow, resolved.generation, _one_each(found))
 
 

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lsprotocol.types import LSPErrorCodes
-from pygls.exceptions import JsonRpcException
-
 from olivine_schemas.problems import Edit, Span
 
 from . import shapes
+from .connection import REQUEST_FAILED, Failure
 from .features.actions import KINDS, actions
 from .features.complete import complete
 from .features.folding import foldings
@@ -123,7 +121,7 @@ def _rename(ask: Question) -> Json:
     try:
         return ask.workspace_edit(rename(ask.document, ask.offset, str(ask.params["newName"])))
     except ValueError as error:
-        raise JsonRpcException(str(error), LSPErrorCodes.RequestFailed.value) from error
+        raise Failure(REQUEST_FAILED, str(error)) from error
 
 
 def _code_actions(ask: Question) -> list[Json]:
@@ -170,7 +168,7 @@ def refusing(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return call(*arguments)
     except Refused as refused:
-        raise JsonRpcException(str(refused), LSPErrorCodes.RequestFailed.value, refused.data) from refused
+        raise Failure(REQUEST_FAILED, str(refused), refused.data) from refused
 
 
 ANSWERS: dict[str, Callable[[Question], Any]] = {

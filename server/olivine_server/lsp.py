@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from olivine_schemas.lines import Units
 
 from . import shapes
-from .connection import Connection
+from .connection import Connection, Later
 from .features.diagnostics import diagnostics
 from .positions import Positions, negotiated
 from .runs.arguments import COMMANDS
@@ -83,7 +83,7 @@ class Server:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.workspace = Workspace()
+        self.workspace = Workspace(connection.stop_if_cancelled)
         self.settings = Settings()
         self.units: Units = "utf-16"
         self.client: Json = {}
@@ -263,7 +263,7 @@ class Server:
 
         command = str(params.get("command"))
         work = refusing(self._find_runs().execute, command, params.get("arguments"))
-        return self.connection.in_thread(command, partial(refusing, work))
+        return Later(command, partial(refusing, work))
 
     def cancel_progress(self, params: Json) -> None:
         """The person has pressed the button of a bar."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,8 @@ class Document:
     yaml: bool = False
     facts: Facts = NO_FACTS
     """What is known of the files around it."""
+    between: Callable[[], None] = lambda: None
+    """Called between the steps of a check; raises where nobody waits for it any more."""
 
     @property
     def path(self) -> Path | None:
@@ -45,12 +47,12 @@ class Document:
 
     def check(self, text: str) -> Checked:
         """Check another text as if it stood here."""
-        found = check(text, self.facts, yaml=self.yaml)
+        found = check(text, self.facts, yaml=self.yaml, between=self.between)
         if any(problem.code == "unknown-type" for problem in found.problems):
             from .plugins import other_passes  # few configs need to know, and asking takes a while
 
             if extra := other_passes():
-                return check(text, self.facts, yaml=self.yaml, extra_passes=extra)
+                return check(text, self.facts, yaml=self.yaml, extra_passes=extra, between=self.between)
         return found
 
     @property
@@ -65,9 +67,10 @@ class Document:
 
 
 class Workspace:
-    """The open documents that are configs, by URI. `facts` answers for a document without a folder of its own."""
+    """The open documents that are configs, by URI. `between` is called between the steps of a check."""
 
-    def __init__(self) -> None:
+    def __init__(self, between: Callable[[], None] = lambda: None) -> None:
+        self._between = between
         self._documents: dict[str, Document] = {}
         self.root: Path | None = None
         self.use_facts = True
@@ -90,13 +93,13 @@ class Workspace:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError):
             return None
-        return Document(uri, text, 0, is_yaml(uri, ""), self._facts(uri))
+        return Document(uri, text, 0, is_yaml(uri, ""), self._facts(uri), self._between)
 
     def open(self, uri: str, language: str, version: int, text: str) -> Document | None:
         """Take a document in; None if it is no config."""
         if not is_config(uri, language):
             return None
-        document = Document(uri, text, version, is_yaml(uri, language), self._facts(uri))
+        document = Document(uri, text, version, is_yaml(uri, language), self._facts(uri), self._between)
         self._documents[uri] = document
         return document
 

@@ -20,10 +20,13 @@ class ServerGone(Exception):
 
 
 class Editor:
-    """One server process. Answers its requests from `settings`; errors of its handlers end up in `logged`."""
+    """One server process, or a Python `script` in its place.
 
-    def __init__(self, *arguments: str, settings: Any = None) -> None:
-        command = [sys.executable, "-m", "olivine_server", *arguments]
+    Answers its requests from `settings`; errors of its handlers end up in `logged`.
+    """
+
+    def __init__(self, *arguments: str, settings: Any = None, script: str | None = None) -> None:
+        command = [sys.executable, *(["-m", "olivine_server"] if script is None else ["-c", script]), *arguments]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )

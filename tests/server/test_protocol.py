@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from editor import PULL, SECONDS, Editor
 
+from olivine_server.connection import CANCELLED, Failure
+from olivine_server.workspace import Workspace
+
 URI = "file:///folder/olive-config.json"
 TYPO = '{"input_model": {"type": "HfModel", "model_path": "org/model"}, "passes": {"ft": {"type": "LoRB"}}}'
 SOUND = '{"input_model": {"type": "HfModel", "model_path": "org/model"}, "passes": {}}'
@@ -160,14 +163,20 @@ def test_columns_count_in_the_units_agreed_on(offered: list[str] | None, agreed:
     assert column in starts
 
 
-def test_an_edit_behind_an_emoji_and_a_line_separator_goes_where_it_should() -> None:
-    text = '{"passes": {"a😀\u2028\f b": {"type": "LoRB"}}}'
-    at = len(text[: text.index("LoRB")].encode("utf-16-le")) // 2
+@pytest.mark.parametrize(
+    ("units", "codec", "size"), [("utf-8", "utf-8", 1), ("utf-16", "utf-16-le", 2), ("utf-32", "utf-32-le", 4)]
+)
+def test_an_edit_behind_an_emoji_and_a_line_separator_goes_where_it_should(units: str, codec: str, size: int) -> None:
+    text = '{"passes": {"a😀é\u2028\f b": {"type": "LoRB"}}}'
+    at = len(text[: text.index("LoRB")].encode(codec)) // size
     with Editor() as editor:
-        editor.start(PULL)
+        editor.start({"general": {"positionEncodings": [units]}, **PULL})
         editor.open(URI, text)
+        told = {item["code"]: item["range"] for item in editor.ask("diagnostic", URI)["items"]}
+        assert told["unknown-type"] == place(0, at - 1, at + 5)
         editor.change(URI, 2, {"range": place(0, at, at + 4), "text": "LoRA"})
         assert "unknown-type" not in codes(editor.ask("diagnostic", URI)["items"])
+        assert editor.ask("hover", URI, position={"line": 0, "character": at + 1})["range"] == place(0, at - 1, at + 5)
 
 
 # Answers
@@ -183,6 +192,66 @@ def test_a_cancelled_request_is_answered_as_cancelled() -> None:
         assert editor.answer(id_)["result"]
         assert editor.answer(other)["error"]["code"] == -32800
         assert editor.ask("foldingRange", URI) == []
+
+
+ENDLESS = """
+import sys
+from olivine_server.connection import Connection
+connection = Connection()
+def forever(params):
+    connection.notify("begun", None)
+    while True:
+        connection.stop_if_cancelled()
+handlers = {"initialize": lambda params: {}, "forever": forever, "next": lambda params: "served"}
+sys.exit(connection.serve(handlers, lambda: None))
+"""
+
+
+def test_a_request_cancelled_in_its_middle_is_stopped() -> None:
+    with Editor(script=ENDLESS) as editor:
+        editor.start()
+        id_ = editor.begin("forever", None)
+        editor.note("begun")
+        editor.notify("$/cancelRequest", {"id": id_})
+        assert editor.answer(id_)["error"]["code"] == -32800
+        assert editor.request("next", None) == "served"
+        assert editor.logged == []
+        assert editor.stop() == 0
+
+
+def test_a_check_that_nobody_waits_for_stops_and_the_next_one_is_whole() -> None:
+    steps: list[None] = []
+
+    def between() -> None:
+        steps.append(None)
+        if len(steps) == 5:
+            raise Failure(CANCELLED, "")
+
+    document = Workspace(between).open(URI, "olive-config", 1, TYPO)
+    assert document is not None
+    with pytest.raises(Failure):
+        document.checked  # noqa: B018
+    assert len(steps) == 5
+    assert [problem.code for problem in document.checked.problems] == ["unknown-type"]
+
+
+def test_an_answer_that_is_no_json_is_an_error_and_the_next_is_served() -> None:
+    script = ENDLESS.replace("while True", "return {forever}\n    while True")
+    with Editor(script=script) as editor:
+        editor.start()
+        assert editor.answer(editor.begin("forever", None))["error"]["code"] == -32603
+        assert editor.request("next", None) == "served"
+
+
+def test_a_notification_that_fails_is_logged_once() -> None:
+    with Editor() as editor:
+        editor.start(PULL)
+        editor.open(URI, TYPO)
+        for _ in range(3):
+            editor.notify("textDocument/didChange", {"textDocument": {}})
+        assert codes(editor.ask("diagnostic", URI)["items"]) == ["unknown-type"]
+        (log,) = editor.logged
+        assert "textDocument/didChange" in log
 
 
 def test_a_request_that_fails_is_answered_and_logged_once_and_the_next_is_served() -> None:

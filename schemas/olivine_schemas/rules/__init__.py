@@ -6,6 +6,8 @@ have to know something that the facts do not tell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from olivine_schemas.problems import Problem
 
 from . import (
@@ -121,10 +123,15 @@ RULES: tuple[Rule, ...] = (
 """Every rule, by code."""
 
 
-def run(context: Context, *, doubtful: bool = False) -> list[Problem]:
+def run(context: Context, *, doubtful: bool = False, between: Callable[[], None] = lambda: None) -> list[Problem]:
     """The problems that the rules find, in the order of the text.
 
     A config is `doubtful` where a key is missing, misspelt or of the wrong type: some rules wait until it is not.
+    `between` is called before each rule.
     """
-    found = [problem for rule in RULES if rule.in_doubt or not doubtful for problem in rule.check(context)]
+    found: list[Problem] = []
+    for rule in RULES:
+        if rule.in_doubt or not doubtful:
+            between()
+            found += rule.check(context)
     return sorted(found, key=lambda problem: (problem.span, problem.code))
