@@ -326,6 +326,6 @@ def test_it_serves_over_tcp() -> None:
 
 
 def test_it_starts_without_what_only_the_pipeline_needs() -> None:
-    heavy = "pydantic, torch, transformers, numpy, yaml, rich"
+    heavy = "asyncio, pydantic, torch, transformers, numpy, yaml, rich"
     code = f"import sys, olivine_server.lsp; print([m for m in '{heavy}'.split(', ') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
