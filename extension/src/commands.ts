@@ -1,6 +1,6 @@
-import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { LANGUAGES, type Environment, type Started } from './protocol';
+import { showPlan } from './plan';
 import { refused } from './refusal';
 import type { Server } from './server';
 
@@ -20,8 +20,8 @@ export function commands(server: Server, log: vscode.LogOutputChannel): vscode.D
   return [
     command('run', (target) => run(server, target)),
     command('runUpTo', (target) => runUpTo(server, target)),
-    command('submit', (target) => submit(server, target)),
-    command('plan', (target) => plan(server, target)),
+    command('submit', (target) => run(server, target, 'olivine.submit')),
+    command('plan', (target) => showPlan(server, uriOf(target))),
     command('newConfig', newConfig),
     command('checkEnvironment', () => checkEnvironment(server, log)),
     command('setupEnvironment', () => setUpEnvironment(server, log)),
@@ -32,13 +32,18 @@ export function commands(server: Server, log: vscode.LogOutputChannel): vscode.D
 }
 
 /** Run the text of a config as it is in the editor, saved or not. */
-async function run(server: Server, target: Target, force = false): Promise<Started | void> {
+async function run(
+  server: Server,
+  target: Target,
+  how: 'olivine.run' | 'olivine.submit' = 'olivine.run',
+  force = false,
+): Promise<Started | void> {
   const uri = uriOf(target);
   const upTo = target && 'upTo' in target ? target.upTo : undefined;
   try {
-    return await server.ask<Started>('olivine.run', { uri: uri.toString(), upTo, force });
+    return await server.ask<Started>(how, { uri: uri.toString(), upTo, force });
   } catch (error) {
-    return refused(error, () => run(server, target, true));
+    return refused(error, () => run(server, target, how, true));
   }
 }
 
@@ -55,26 +60,6 @@ async function runUpTo(server: Server, target: Target): Promise<void> {
   const items = passes.map(({ name, detail }) => ({ label: name, description: detail }));
   const chosen = await vscode.window.showQuickPick(items, { title: 'Run up to and with which pass?' });
   if (chosen) await run(server, { uri: uri.toString(), upTo: chosen.label });
-}
-
-async function submit(server: Server, target: Target): Promise<void> {
-  await server.ask('olivine.submit', { uri: uriOf(target).toString() });
-}
-
-/** Have the pipeline tell what a run would do, in a terminal. */
-async function plan(server: Server, target: Target): Promise<void> {
-  const document = await vscode.workspace.openTextDocument(uriOf(target));
-  if (document.isUntitled || (document.isDirty && !(await document.save())))
-    throw new Error('Save the config first: what it names is beside it.');
-  const environment = await server.ask<Environment>('olivine.checkEnvironment');
-  const file = document.uri.fsPath;
-  const program = new vscode.ProcessExecution(environment.interpreter, ['-m', 'olivine_pipeline', 'plan', file], {
-    cwd: dirname(file),
-  });
-  const scope = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.TaskScope.Workspace;
-  const task = new vscode.Task({ type: 'process' }, scope, 'plan', 'Olivine', program);
-  task.presentationOptions = { clear: true, showReuseMessage: false };
-  await vscode.tasks.executeTask(task);
 }
 
 /** Open olive-config.json of the workspace, made if it is missing, with what can be written there. */

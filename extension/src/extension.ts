@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { chatPanels } from './chat/chat';
 import { commands } from './commands';
 import { offerLanguage } from './offer';
+import { planDocuments } from './plan';
 import { runPanels } from './panel/panel';
 import { LANGUAGES } from './protocol';
 import { runCommands } from './runs/commands';
@@ -30,7 +31,7 @@ export function activate(context: vscode.ExtensionContext): void {
     list.onDidEnd((run) => void tellEnd(run)),
   );
   context.subscriptions.push(...commands(made, log), ...runCommands(made, list));
-  context.subscriptions.push(runPanels(context, made, list), chatPanels(context, made, list));
+  context.subscriptions.push(planDocuments(), runPanels(context, made, list), chatPanels(context, made, list));
   const refresh = (): void => void list.refresh().catch((error: unknown) => log.warn(String(error)));
   context.subscriptions.push(
     vscode.commands.registerCommand('olivine.refreshRuns', refresh),

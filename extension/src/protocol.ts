@@ -20,6 +20,8 @@ export interface RunRow {
   percent: number | null;
   device: string;
   output: string | null;
+  /** The page of the job of a run that is one. */
+  url: string | null;
   message: string;
 }
 

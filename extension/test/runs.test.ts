@@ -17,6 +17,7 @@ const row = (changes: Partial<RunRow> = {}): RunRow => ({
   percent: 40,
   device: 'cpu',
   output: null,
+  url: null,
   message: '',
   ...changes,
 });
@@ -113,7 +114,8 @@ describe('how a run is shown', () => {
   it('with what can be done to it', () => {
     expect(contextOf(row())).toBe('active running');
     expect(contextOf(row({ state: 'succeeded' }))).toBe('ended succeeded');
-    expect(contextOf(row({ state: 'lost' }))).toBe('ended lost resumable');
+    expect(contextOf(row({ state: 'lost' }))).toBe('ended resumable lost');
+    expect(contextOf(row({ url: 'https://ml.azure.com/runs/one' }))).toBe('active running job');
   });
 
   it('to a screen reader in words', () => {

@@ -93,6 +93,7 @@ export const RUN_COMMANDS = [
   'openReport',
   'openRunLog',
   'openRunConfig',
+  'openStudio',
   'tryIt',
 ] as const;
 export type RunCommand = (typeof RUN_COMMANDS)[number];

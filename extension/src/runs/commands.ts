@@ -13,6 +13,7 @@ type Action = (run: RunRow) => unknown;
 const ended: Filter = (run) => !isActive(run.state);
 const active: Filter = (run) => isActive(run.state);
 const resumable: Filter = (run) => ended(run) && run.state !== 'succeeded';
+const isJob: Filter = (run) => !!run.url;
 const succeeded: Filter = (run) => run.state === 'succeeded';
 
 /** The commands about one run. Each takes a run, an object with its `runId`, or nothing: then it asks which. */
@@ -41,6 +42,7 @@ export function runCommands(server: Server, list: RunList): vscode.Disposable[] 
       (run) => reveal(run.folder),
     ),
     command('openRunLog', () => true, log),
+    command('openStudio', isJob, (run) => vscode.env.openExternal(vscode.Uri.parse(run.url!, true))),
     command('openRunConfig', () => true, openConfig),
   ];
 }

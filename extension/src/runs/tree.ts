@@ -31,8 +31,8 @@ export class RunTree implements vscode.TreeDataProvider<RunRow> {
 
 /** The words that the menus of the manifest look for. */
 export function contextOf(run: RunRow): string {
-  if (isActive(run.state)) return `active ${run.state}`;
-  return `ended ${run.state}${run.state === 'succeeded' ? '' : ' resumable'}`;
+  const words = isActive(run.state) ? ['active'] : run.state === 'succeeded' ? ['ended'] : ['ended', 'resumable'];
+  return [...words, run.state, ...(run.url ? ['job'] : [])].join(' ');
 }
 
 function tooltip(run: RunRow): vscode.MarkdownString {
@@ -41,6 +41,7 @@ function tooltip(run: RunRow): vscode.MarkdownString {
     ['Device', run.device],
     ['Attempt', run.attempt > 1 ? String(run.attempt) : null],
     ['Result', run.output],
+    ['Job', run.url],
   ];
   const text = new vscode.MarkdownString(`**${run.runId}** ${run.state}\n\n`);
   for (const [what, value] of lines) {

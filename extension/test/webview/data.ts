@@ -43,6 +43,7 @@ export function run(state: RunState, step = 120, other = false): RunDetails {
     attempt: 1,
     percent: done ? 100 : Math.round((80 * step) / 120),
     device: 'AMD EPYC, 8 cores',
+    url: null,
     output: done ? '/home/me/tones/models' : null,
     message: '',
     progress: done

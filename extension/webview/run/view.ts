@@ -77,6 +77,7 @@ function actions(run: RunDetails, many: boolean, send: Send): HTMLElement {
     !active && !done && command('Resume', 'resume', 'primary'),
     done && command('Report', 'openReport'),
     command('Config', 'openRunConfig'),
+    run.url && command('Azure ML Studio', 'openStudio'),
     many &&
       button('Show alone', () => send({ type: 'alone', runId: run.runId }), {
         class: 'secondary',
