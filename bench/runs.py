@@ -57,7 +57,7 @@ from pathlib import Path
 from olivine_server.runs.progress import Client
 from olivine_server.runs.watch import Watcher
 nothing = lambda *_: None
-watcher = Watcher(Client(nothing, nothing, nothing), lambda: (Path(sys.argv[1]), []), nothing, nothing)
+watcher = Watcher(Client(nothing, nothing, nothing), lambda: ([Path(sys.argv[1])], []), nothing, nothing)
 for _ in range(2):
     start = time.perf_counter()
     watcher.look()

@@ -12,6 +12,7 @@ import marshal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ _CAPABILITIES: Json = {
     "referencesProvider": True,
     "renameProvider": {"prepareProvider": True},
     "selectionRangeProvider": True,
+    "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
 }
 _QUESTIONS = (
     "codeAction",
@@ -108,6 +110,7 @@ class Server:
             "textDocument/didClose": self.did_close,
             "workspace/didChangeConfiguration": self.did_change_configuration,
             "workspace/didChangeWatchedFiles": self.files_changed,
+            "workspace/didChangeWorkspaceFolders": self.folders_changed,
             "workspace/executeCommand": self.execute_command,
             "window/workDoneProgress/cancel": self.cancel_progress,
             "olivine/trustChanged": self.trust_changed,
@@ -121,8 +124,7 @@ class Server:
         """Agree on what client and server can do."""
         self.client = params.get("capabilities") or {}
         self.units = negotiated(self._can("general", "positionEncodings"))
-        folders = params.get("workspaceFolders") or [{"uri": params.get("rootUri") or ""}]
-        self.workspace.root = path_of(folders[0]["uri"])
+        self.workspace.folders = _paths(params.get("workspaceFolders") or [{"uri": params.get("rootUri") or ""}])
         options = params.get("initializationOptions")
         trusted = not isinstance(options, dict) or options.get("trusted") is not False
         self._set(replace(read_settings(options), trusted=trusted))
@@ -137,6 +139,11 @@ class Server:
             options = {"watchers": [{"globPattern": WATCHED}]}
             wish = {"id": "files", "method": "workspace/didChangeWatchedFiles", "registerOptions": options}
             self.connection.request("client/registerCapability", {"registrations": [wish]})
+
+    def folders_changed(self, params: Json) -> None:
+        """Other folders are open now."""
+        gone, new = (_paths(params["event"][which]) for which in ("removed", "added"))
+        self.workspace.folders = [folder for folder in self.workspace.folders if folder not in gone] + new
 
     def _can(self, *path: str) -> Any:
         """What the client says of a capability."""
@@ -294,9 +301,14 @@ class Server:
 
     def _has_runs(self) -> bool:
         """Whether anything was run around here; what follows runs takes time and memory to load."""
-        paths = [self.workspace.root, *(document.path for document in self.workspace)]
+        paths = [*self.workspace.folders, *(document.path for document in self.workspace)]
         folders = {folder for path in paths if path for folder in (path, *path.parents)}
         return any((folder / ".olivine" / "runs").is_dir() for folder in folders)
 
     def _last_run(self, document: Document) -> LastRun | None:
         return self._runs.last_run(document) if self._runs else None
+
+
+def _paths(folders: list[Json]) -> list[Path]:
+    """The folders that are on disk."""
+    return [path for folder in folders if (path := path_of(folder["uri"]))]

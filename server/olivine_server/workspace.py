@@ -72,8 +72,14 @@ class Workspace:
     def __init__(self, between: Callable[[], None] = lambda: None) -> None:
         self._between = between
         self._documents: dict[str, Document] = {}
-        self.root: Path | None = None
+        self.folders: list[Path] = []
+        """What is open, in the order of the editor."""
         self.use_facts = True
+
+    @property
+    def root(self) -> Path | None:
+        """The first folder that is open."""
+        return self.folders[0] if self.folders else None
 
     def __iter__(self) -> Iterator[Document]:
         return iter(list(self._documents.values()))

@@ -180,6 +180,17 @@ def test_a_run_outlives_its_folder(tiny_model: Path, tmp_path: Path) -> None:
     assert not live.folder.path.exists()
 
 
+def test_a_run_whose_folder_is_gone_is_stopped_by_who_knows_its_record(long: Path) -> None:
+    live = start(long)
+    live.until_step(1)
+    known = live.record
+    shutil.rmtree(long / ".olivine")
+    assert cancel(live.folder) is None and live.alive
+    assert cancel(live.folder, known=known) is RunState.CANCELLED
+    assert live.leaves_nothing() and not live.folder.path.exists()
+    assert list((long / "cache" / "work").glob("*/checkpoints/checkpoint-*"))
+
+
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system, as only root can make one."""

@@ -101,19 +101,27 @@ def test_a_run_can_be_stopped_before_it_has_begun(desk: Desk) -> None:
         assert desk.alive(run) == []
 
 
-def test_a_run_whose_folder_is_removed_is_told_as_gone(make_desk: MakeDesk) -> None:
+@pytest.mark.parametrize("by", ["the button of its bar", "its id"])
+def test_a_run_whose_folder_is_removed_is_told_as_gone_and_can_still_be_stopped(make_desk: MakeDesk, by: str) -> None:
     desk = make_desk(config(steps=MANY))
     with desk.sit_down() as editor:
         run = command(editor, "run", uri=desk.uri)
         until(editor, run["runId"], trains)
         pid = command(editor, "runDetails", runId=run["runId"])["pid"]
-        shutil.rmtree(run["folder"], ignore_errors=True)
-        shutil.rmtree(run["folder"], ignore_errors=True)  # the run may have written in between
+        while Path(run["folder"]).exists():  # the run may write in between
+            shutil.rmtree(run["folder"], ignore_errors=True)
         while not editor.note("olivine/runChanged").get("deleted"):
             pass
-        os.killpg(pid, signal.SIGKILL)
         assert command(editor, "listRuns") == []
-        assert bars(editor)[-1]["value"]["kind"] == "end"
+        assert identity(pid)
+        if by == "the button of its bar":
+            editor.notify("window/workDoneProgress/cancel", {"token": bars(editor)[0]["token"]})
+        else:
+            assert command(editor, "cancel", runId=run["runId"])["state"] == "cancelling"
+        while editor.note("$/progress")["value"]["kind"] != "end":
+            pass
+        assert desk.alive(run["runId"]) == [] and not Path(run["folder"]).exists()
+        assert "no run" in refusal(editor, "cancel", {"runId": run["runId"]})["message"]
         assert editor.logged == []
 
 
@@ -134,6 +142,19 @@ def test_a_run_with_nonsense_for_events_does_not_hide_the_others(desk: Desk) -> 
     with desk.sit_down() as editor:
         assert until(editor, made[sense], lambda news: news["step"] == 1)["percent"] == 50
         assert {row["runId"] for row in command(editor, "listRuns")} == set(made.values())
+
+
+def test_the_runs_of_every_open_folder_are_listed(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    made = [create(folder, folder / "olive-config.json", "{}").id for folder in folders]
+    given = [{"uri": folder.as_uri(), "name": folder.name} for folder in folders]
+    with Editor() as editor:
+        answer = editor.start(workspaceFolders=given[:2])
+        assert answer["capabilities"]["workspace"]["workspaceFolders"]["changeNotifications"]
+        assert {row["runId"] for row in command(editor, "listRuns")} == {*made[:2]}
+        editor.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": given[2:], "removed": given[:1]}})
+        assert {row["runId"] for row in command(editor, "listRuns")} == {*made[1:]}
+        assert editor.logged == []
 
 
 def test_a_run_outlives_the_server_and_the_next_one_can_stop_it(make_desk: MakeDesk) -> None:

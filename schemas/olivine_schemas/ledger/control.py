@@ -58,27 +58,31 @@ def settled(folder: RunFolder) -> RunRecord | None:
     return _ended(record, folder)
 
 
-def cancel(folder: RunFolder, limits: Limits = Limits(), wait: Callable[[float], None] = time.sleep) -> RunState | None:
+def cancel(
+    folder: RunFolder,
+    limits: Limits = Limits(),
+    wait: Callable[[float], None] = time.sleep,
+    known: RunRecord | None = None,
+) -> RunState | None:
     """Stop a run, whoever started it: ask, insist, then kill. Returns its state once nothing of it is alive.
 
-    A run that ended in the meantime, or before, keeps the state it ended in. Raises OSError where the folder cannot be
-    written, for the request has to outlive this process.
+    A run that ended in the meantime, or before, keeps the state it ended in. One whose folder is gone can be stopped by
+    its `known` record. Raises OSError where the folder cannot be written, for the request has to outlive this process.
     """
-    record = settled(folder)
+    record = _seen(folder, known)
     if record is None or record.state not in ACTIVE:
         return record.state if record else None
-    folder.cancel_mark.touch()
-    for seconds, step in ((limits.ask, _nothing), (limits.insist, _insist), (limits.insist, _kill)):
+    for seconds, step in ((limits.ask, _ask), (limits.insist, _insist), (limits.insist, _kill)):
         step(folder, record)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             _wake(record)
-            record = settled(folder) or record
+            record = _seen(folder, record) or record
             if record.state not in ACTIVE and not _left_alive(folder, record):
                 return record.state
             wait(_STEP)
     _kill(folder, record)
-    return (settled(folder) or record).state
+    return (_seen(folder, record) or record).state
 
 
 def reopen(folder: RunFolder) -> RunRecord | None:
@@ -141,8 +145,22 @@ def _left_alive(folder: RunFolder, record: RunRecord) -> list[psutil.Process]:
     return list(members(folder.path, own))
 
 
-def _nothing(folder: RunFolder, record: RunRecord) -> None:
-    """The mark is the request; the run's process looks for it."""
+def _seen(folder: RunFolder, known: RunRecord | None) -> RunRecord | None:
+    """The record with the state that is true; of a run whose folder is gone, what its processes make of a known one."""
+    record = settled(folder)
+    if record is not None or known is None:
+        return record
+    return known if _left_alive(folder, known) else replace(known, state=RunState.CANCELLED)
+
+
+def _ask(folder: RunFolder, record: RunRecord) -> None:
+    """The mark is the request; the run's process looks for it. One whose folder is gone hears a signal alone."""
+    try:
+        folder.cancel_mark.touch()
+    except FileNotFoundError:
+        if record.pid is not None and is_alive(record.pid, record.process):
+            with suppress(psutil.Error):
+                psutil.Process(record.pid).terminate()
 
 
 def _wake(record: RunRecord) -> None:

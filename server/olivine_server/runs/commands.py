@@ -84,7 +84,7 @@ class Runs:
         """The person has pressed the button of a bar."""
         if self._setting_up and self._setting_up[0].token == token:
             self._setting_up[1].set()
-        for run in list(self._watcher.runs.values()):
+        for run in [*self._watcher.runs.values(), *self._watcher.strays.values()]:
             if run.bar and run.bar.token == token:
                 self._stop(run)
 
@@ -143,7 +143,7 @@ class Runs:
 
     def _cancel(self, values: Mapping[str, Any]) -> Work:
         def work() -> Json:
-            run = self._found(values)
+            run = self._watcher.stray(values["runId"]) or self._found(values)
             if run.active:
                 self._stop(run)
             return {"runId": run.folder.id, "state": (RunState.CANCELLING if run.active else run.record.state).value}
@@ -258,7 +258,7 @@ class Runs:
 
         def work() -> None:
             try:
-                control.cancel(run.folder)
+                control.cancel(run.folder, known=run.record)
             except OSError as error:
                 message = f"{run.folder.id} cannot be cancelled: {error}"
                 self._client.notify("window/showMessage", {"type": _WARNING, "message": message})
@@ -269,8 +269,8 @@ class Runs:
 
     # Following
 
-    def _places(self) -> tuple[Path | None, list[Path]]:
-        return self._workspace.root, [path for document in self._workspace if (path := document.path)]
+    def _places(self) -> tuple[list[Path], list[Path]]:
+        return self._workspace.folders, [path for document in self._workspace if (path := document.path)]
 
     def _on_found(self, run: Run) -> None:
         """A run was asked to stop by someone who may be gone: what was begun is done to the end."""

@@ -18,6 +18,7 @@ from threading import Event, RLock
 from olivine_schemas.ledger.control import settled
 from olivine_schemas.ledger.folder import HOME, RunFolder, root_of
 from olivine_schemas.ledger.follow import Follower
+from olivine_schemas.ledger.process import is_alive
 from olivine_schemas.ledger.summary import Summary
 from olivine_schemas.runs import ACTIVE, RunRecord, RunState
 
@@ -55,13 +56,15 @@ class Watcher:
     def __init__(
         self,
         client: Client,
-        places: Callable[[], tuple[Path | None, list[Path]]],
+        places: Callable[[], tuple[list[Path], list[Path]]],
         on_found: Callable[[Run], None],
         on_lost: Callable[[Run], None],
     ) -> None:
-        """`places` tells the folder that is open, and the open configs."""
+        """`places` tells the folders that are open, and the open configs."""
         self.runs: dict[Path, Run] = {}
         """By folder."""
+        self.strays: dict[Path, Run] = {}
+        """Runs that go on although their folder is gone."""
         self._client = client
         self._places = places
         self._on_found = on_found
@@ -84,6 +87,10 @@ class Watcher:
         """The run with exactly this id."""
         return next((run for run in list(self.runs.values()) if run.folder.id == run_id), None)
 
+    def stray(self, run_id: str) -> Run | None:
+        """The run with exactly this id that goes on without its folder."""
+        return next((run for run in list(self.strays.values()) if run.folder.id == run_id), None)
+
     def last(self, config: Path) -> Run | None:
         """The newest run of a config."""
         return next((run for run in self.newest_first() if run.record.config == str(config)), None)
@@ -101,10 +108,12 @@ class Watcher:
         self._wake.set()
 
     def forget(self, run: Run) -> None:
-        """The run's folder is gone."""
+        """The run's folder is gone. Where the run goes on all the same, its bar stays, and it can be stopped."""
         with self._lock:
             if self.runs.pop(run.folder.path, None):
-                if run.bar:
+                if _goes_on(run) and not run.folder.path.exists():
+                    self.strays[run.folder.path] = run
+                elif run.bar:
                     run.bar.end("deleted")
                 self._tell({"runId": run.folder.id, "deleted": True})
 
@@ -154,7 +163,15 @@ class Watcher:
                         self._take(path, stamp)
         for run in [run for path, run in self.runs.items() if path not in there]:
             self.forget(run)
+        self._follow_strays()
         self._adopted = True
+
+    def _follow_strays(self) -> None:
+        for path, run in list(self.strays.items()):
+            if run.bar:
+                (run.bar.show if _goes_on(run) else run.bar.end)("its folder is gone")
+            if not _goes_on(run):
+                del self.strays[path]
 
     def _take(self, path: Path, stamp: int) -> None:
         """Read the record of a run for the first time, or again because it has changed."""
@@ -233,6 +250,10 @@ class Watcher:
             self._client.notify("olivine/runChanged", params)
 
 
+def _goes_on(run: Run) -> bool:
+    return is_alive(run.record.pid, run.record.process)
+
+
 def change(run: Run) -> Json:
     """What views show of a run; fields that are not known yet are null."""
     summary, record = run.summary, run.record
@@ -276,10 +297,10 @@ def _line(run: Run) -> str:
     return run.record.message or state.value
 
 
-def _roots(folder: Path | None, configs: list[Path]) -> set[Path]:
+def _roots(folders: list[Path], configs: list[Path]) -> set[Path]:
     """The folders whose runs are of interest: what is open, and what open configs belong to."""
-    inside = [folder / "olive-config.json"] if folder else []
-    return {*([folder] if folder else []), *(root_of(config) for config in [*inside, *configs])}
+    inside = [folder / "olive-config.json" for folder in folders]
+    return {*folders, *(root_of(config) for config in [*inside, *configs])}
 
 
 def _folders(root: Path) -> list[Path]:
