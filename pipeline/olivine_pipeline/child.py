@@ -14,13 +14,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from .cancel import Cancel
+from .scratch import scratch_folder
 
 Message = dict[str, Any]
 Say = Callable[[Message], None]
@@ -45,7 +45,7 @@ class Child:
 
     def __init__(self, module: str, *, fork: bool = False) -> None:
         # An empty working folder: libraries import modules by common names, which a project's folder may have too.
-        self._scratch = tempfile.TemporaryDirectory(prefix="olivine-")
+        self._scratch = scratch_folder()
         start: type[_Process] = _Forked if fork else _Spawned
         self._process = start(module, Path(self._scratch.name))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olivine_pipeline.digests import digest_file, digest_of
 from olivine_pipeline.errors import RunError
+from olivine_pipeline.scratch import scratch_folder
 from olivine_schemas.language.data import DataConfig, LoadDataset
 
 from .files import Source, find_source, load_settings
@@ -62,7 +62,7 @@ def _load(name: str, load: LoadDataset, source: Source) -> Dataset:
     if not source.paths:
         return _call(name, load, source)
     if sum(path.stat().st_size for path in source.paths) <= IN_MEMORY_BYTES:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with scratch_folder() as folder:
             return _call(name, load, source, cache_dir=folder, keep_in_memory=True)
     from platformdirs import user_cache_path
 

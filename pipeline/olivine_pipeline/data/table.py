@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olivine_pipeline.scratch import scratch_folder
 from olivine_schemas.language.data import TextGeneration
 
 if TYPE_CHECKING:
@@ -82,9 +81,9 @@ def _table(batches: Iterator[Any], columns: list[str]) -> Any:
             break
     else:
         return InMemoryTable(pa.Table.from_batches(held, schema=_schema(columns)))
-    folder = tempfile.mkdtemp(prefix="olivine-sequences-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = str(Path(folder) / "sequences.arrow")
+    folder = scratch_folder()
+    atexit.register(folder.cleanup)
+    path = str(Path(folder.name) / "sequences.arrow")
     with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, _schema(columns)) as writer:
         while held:
             writer.write_batch(held.pop(0))
