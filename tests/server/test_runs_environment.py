@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import venv
@@ -13,6 +14,8 @@ import pytest
 from desk import Desk, command, config, refusal
 from editor import Json
 
+import olivine_pipeline
+import olivine_schemas
 from olivine_schemas.ledger.folder import run_folders
 from olivine_schemas.runs import RunArguments
 from olivine_server.runs.arguments import Refused
@@ -50,6 +53,12 @@ def test_a_python_without_olivine_is_refused_with_the_command_that_helps(
         assert "olivine.setupEnvironment" in error["message"]
         assert error["data"]["environment"]["interpreter"] == str(bare)
         assert command(editor, "listRuns") == []
+
+
+def test_source_on_the_path_is_no_installation(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = [str(Path(package.__file__).parents[1]) for package in (olivine_schemas, olivine_pipeline)]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(rooms))
+    assert f"Olivine is not installed for {bare}" in look(str(bare)).message
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,9 @@ import json, platform
 told = {"python": platform.python_version(), "packages": None}
 try:
     from olivine_pipeline import doctor
-except ImportError as error:
-    told["error"] = str(error)
-else:
     told["packages"] = [[f.about, f.verdict, f.text] for f in doctor.packages()]
+except ImportError as error:  # also where there is the source alone, which does not say what it needs
+    told["error"] = str(error)
 print(json.dumps(told))
 """
 """Reads what is written down of installed packages, and imports none of them."""
