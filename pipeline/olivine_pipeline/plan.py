@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -31,6 +31,9 @@ from .digests import digest_of
 from .errors import ConfigRefused, RunError
 from .passes.base import ModelRef, PassType, Settled, Site, pass_types
 from .store import Entry, Store, this_run
+
+if TYPE_CHECKING:
+    from .hosts.azureml.request import CloudInput
 
 FORMAT = 1
 """Part of every key; raised when the layout of artifacts changes."""
@@ -105,6 +108,9 @@ class Plan:
     passes: list[PlannedPass]
     store: Store
     site: Site
+    inputs: tuple[CloudInput, ...]
+    """What the config names in Azure; where it is not here yet, keys that depend on it are not final."""
+    wishes: Wishes
 
     @property
     def workflow(self) -> Workflow:
@@ -158,6 +164,8 @@ def understanding(config: Config) -> Iterator[None]:
 
 
 def _plan(config: Config, wishes: Wishes) -> Plan:
+    store = Store(config.folder / config.workflow.engine.cache_dir[0])
+    config, inputs = _with_downloads(config, store)
     workflow, up_to = config.workflow, wishes.up_to
     for setting in ("search_strategy", "pass_flows"):
         if getattr(workflow.engine, setting):
@@ -165,7 +173,6 @@ def _plan(config: Config, wishes: Wishes) -> Plan:
     if up_to is not None and up_to not in workflow.passes:
         names = ", ".join(workflow.passes) or "none"
         raise RunError("unknown-pass-name", f'There is no pass "{up_to}" in this config; its passes: {names}.')
-    store = Store(config.folder / workflow.engine.cache_dir[0])
     engine_site = _site(config, workflow.engine.host, workflow.engine.target, ("engine", "host"))
     model = first = _input_model(config, store)
     passes = []
@@ -178,7 +185,17 @@ def _plan(config: Config, wishes: Wishes) -> Plan:
         if name == up_to:
             break
     store.digests.save()
-    return Plan(config, first, passes, store, engine_site)
+    return Plan(config, first, passes, store, engine_site, inputs, wishes)
+
+
+def _with_downloads(config: Config, store: Store) -> tuple[Config, tuple[CloudInput, ...]]:
+    """The config with the paths of what was downloaded before, and all that it names in Azure."""
+    if "azureml_" not in config.checked.text:
+        return config, ()
+    from .hosts.azureml.inputs import in_the_cloud, with_local_paths
+
+    inputs = in_the_cloud(config)
+    return with_local_paths(config, store, inputs), inputs
 
 
 _SEARCH = "Olivine runs the passes as written and does not search among alternatives."
@@ -254,6 +271,8 @@ def _data_key(config: Config, name: str, store: Store) -> dict[str, Any]:
 
 def data_digests(source: DataConfig, folder: Path, store: Store) -> dict[str, str]:
     """Content hashes of the local files and scripts that a data config reads."""
+    if data.in_datastore(source):
+        return {"": "not here yet"}
     return store.digests.files(data.fingerprint_files(source, folder), folder)
 
 
@@ -267,19 +286,12 @@ def _input_model(config: Config, store: Store) -> ModelRef:
     except ValidationError as error:
         _refuse_invalid(config, error, ("input_model", "config"))
     location = typed.model_path
-    if isinstance(location, ResourcePath):
-        location = (
-            location.config.get("path") or location.config.get("name")
-            if not location.type.startswith("azureml")
-            else None
-        )
+    if isinstance(location, ResourcePath) and location.type.startswith("azureml"):  # not here yet
+        location = " ".join([location.type, *map(str, location.config.values())])
+    elif isinstance(location, ResourcePath):
+        location = location.config.get("path") or location.config.get("name")
     if not location:
-        config.refuse(
-            "model-not-run",
-            "Olivine cannot fetch this model here; name a local folder or a hub model.",
-            "input_model",
-            "config",
-        )
+        config.refuse("model-not-run", "The model has no path: name a local folder or a hub model.", "input_model")
     folder = config.folder / location
     load_kwargs = typed.load_kwargs.model_dump(mode="json", exclude_none=True)
     content: Any = store.digests.folder(folder) if folder.is_dir() else {"hub": location}

@@ -43,10 +43,25 @@ def prepare(config: Path, text: str | None = None, wishes: Wishes | None = None)
     """Plan a config, and refuse what a run of it would spoil. Raises `ConfigRefused` and `RunError`."""
     planned = plan(config, text, wishes)
     _refuse_foreign_folders(planned)
+    if planned.inputs:
+        from .hosts.azureml.inputs import require_packages
+
+        require_packages(planned.config, planned.store, planned.inputs)
     if planned.config.checked.errors:
         with understanding(planned.config):
             has_work(planned)
     return planned
+
+
+def fetch(planned: Plan, journal: Journal, cancel: Cancel) -> Plan:
+    """The plan, once all that it needs from Azure is here as it is there. Raises `RunError` and `Cancelled`."""
+    if not planned.inputs:
+        return planned
+    from .hosts.azureml.inputs import fetch as bring
+
+    if not bring(planned.config, planned.store, planned.inputs, journal, cancel):
+        return planned
+    return prepare(planned.config.path, planned.config.checked.text, planned.wishes)
 
 
 def has_work(planned: Plan) -> bool:

@@ -35,7 +35,14 @@ from olivine_schemas.problems import Severity
 from olivine_schemas.runs import Location, RunArguments, RunRecord, RunState
 
 DEFAULT_CONFIG = Path("olive-config.json")
-REFUSALS = ("unreadable-config", "unknown-pass-name", "override-refused", "no-run-folder", "run-alive")
+REFUSALS = (
+    "unreadable-config",
+    "unknown-pass-name",
+    "override-refused",
+    "no-run-folder",
+    "run-alive",
+    "missing-package",
+)
 """Codes of `RunError` that refuse the command line before anything runs."""
 _STEP = 0.2
 
@@ -197,6 +204,7 @@ def work_here(run: Session, text: str, wishes: Wishes) -> RunReport:
     planned = workflow.prepare(run.config, text, wishes)
     if not run.recorder:
         keep(run, text)
+    planned = workflow.fetch(planned, run.journal, run.cancel)
     with turn(run, planned) as waited:
         if waited:  # what ran before may have made what this run would
             planned = workflow.prepare(run.config, text, wishes)

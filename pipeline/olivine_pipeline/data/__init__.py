@@ -6,9 +6,9 @@ this package loads neither `datasets` nor torch.
 
 from __future__ import annotations
 
-from .files import fingerprint_files
+from .files import fingerprint_files, in_datastore
 from .load import load_rows
 from .sequences import collate, prepare, split_eval
 from .text import text_settings
 
-__all__ = ["collate", "fingerprint_files", "load_rows", "prepare", "split_eval", "text_settings"]
+__all__ = ["collate", "fingerprint_files", "in_datastore", "load_rows", "prepare", "split_eval", "text_settings"]

@@ -110,13 +110,22 @@ def find_script(config: DataConfig, base: Path) -> tuple[Path | None, Path | Non
     return found, found_folder
 
 
+def in_datastore(config: DataConfig) -> bool:
+    """Whether the rows are in an Azure ML datastore, and not on this machine."""
+    return _is_remote(config.load_dataset_config.params.get("data_files"))
+
+
+def _is_remote(data_files: Any) -> bool:
+    given = isinstance(data_files, dict) and data_files.get("type") == "azureml_datastore"
+    return given or isinstance(data_files, AzureMLDatastoreFile)
+
+
 def _plain(data_files: Any) -> Any:
-    azure = isinstance(data_files, AzureMLDatastoreFile)
-    if azure or (isinstance(data_files, dict) and data_files.get("type") == "azureml_datastore"):
+    if _is_remote(data_files):
         raise RunError(
             "remote-data-file",
-            "data_files is a file in an Azure ML datastore, which this machine cannot read.",
-            "Run on Azure ML, or download the file and name it here.",
+            "data_files is a file in an Azure ML datastore that was not downloaded.",
+            "Start a run, which downloads it, or name a file of this machine.",
         )
     return data_files
 

@@ -1,6 +1,7 @@
-"""A pass on this machine is to read data from an Azure ML datastore.
+"""A pass on this machine is to read data from an Azure ML datastore, and no workspace is named.
 
-A data config with an `azureml_datastore` is mounted into a job on Azure ML; this machine cannot read it.
+A data config with an `azureml_datastore` is downloaded where the pass runs on this machine, and mounted into a job on
+Azure ML. `azureml_client` says in which workspace the datastore is.
 
 ```json
 "load_dataset_config": {
@@ -9,7 +10,7 @@ A data config with an `azureml_datastore` is mounted into a job on Azure ML; thi
 }
 ```
 
-Olivine refuses the run. Give the pass a host of type AzureML, or download the file and name it in `data_files`.
+Olivine refuses the run. Name the workspace, or name a file of this machine in `data_files`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import child, text_of
 
-from .reading import data_configs, passes, references_in, runs_here
+from .reading import data_configs, is_given, passes, references_in, runs_here
 from .rule import Context, Rule
 
-MESSAGE = "This data is in an Azure ML datastore, and the pass runs on this machine. Give the pass another host."
+MESSAGE = "This data is in an Azure ML datastore. Name its workspace in azureml_client."
 
 
 def _check(context: Context) -> Iterator[Problem]:
+    if is_given(context.workflow.get("azureml_client")):
+        return
     kinds = [(data.name, text_of(child(data.load, "data_files", "type"))) for data in data_configs(context)]
     remote = {name for name, kind in kinds if kind == "azureml_datastore"}
     for entry in passes(context):

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import control_plane, data_plane
+from . import catalog, control_plane, data_plane
 from .blobs import Blobs, azurite, azurite_program
 from .certificates import make_certificates
 from .executor import preempt
@@ -43,7 +43,7 @@ def running(blob_port: int, folder: Path) -> Iterator[Double]:
     """A new workspace, its blobs in the Azurite at `blob_port`, keeping its files in `folder`."""
     certificates = make_certificates(folder / "certificates")
     workspace = Workspace(Blobs(blob_port), folder / "nodes")
-    with closing(Service(workspace, [*data_plane.ROUTES, *control_plane.ROUTES])) as service:
+    with closing(Service(workspace, [*data_plane.ROUTES, *catalog.ROUTES, *control_plane.ROUTES])) as service:
         routes = dict.fromkeys(SERVICE_HOSTS, service.port) | {"*.blob.core.windows.net": blob_port}
         with closing(Proxy(certificates, routes, workspace.faults)) as proxy:
             way = {

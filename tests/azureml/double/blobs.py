@@ -138,10 +138,12 @@ def account_signature(hours: float = 1) -> str:
     return generate_account_sas(ACCOUNT, KEY, kinds, permission, _in(hours), start=_in(-48))
 
 
-def container_signature(container: str) -> str:
-    """A shared access signature to fill a container."""
+def container_signature(container: str, hours: float = 1) -> str:
+    """A shared access signature to fill and read a container."""
     permission = ContainerSasPermissions(read=True, write=True, create=True, list=True, delete=True)
-    return generate_container_sas(ACCOUNT, container, account_key=KEY, permission=permission, expiry=_in(1))
+    return generate_container_sas(
+        ACCOUNT, container, account_key=KEY, permission=permission, expiry=_in(hours), start=_in(-48)
+    )
 
 
 def blob_signature(container: str, name: str, hours: float = 1) -> str:

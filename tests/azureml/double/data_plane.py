@@ -11,7 +11,8 @@ from .faults import azure_error
 from .service import Call, Reply, Route
 from .workspace import API
 
-_HISTORY = rf"/history/v1\.0/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.[^/]+/workspaces/{NAME}"
+WORKSPACE_PATH = rf"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.[^/]+/workspaces/{NAME}"
+_HISTORY = rf"/history/v1\.0{WORKSPACE_PATH}"
 LOGS = "ExperimentRun/dcid."
 
 

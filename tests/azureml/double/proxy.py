@@ -9,7 +9,8 @@ import asyncio
 import fnmatch
 import ssl
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from .certificates import Certificates
@@ -31,6 +32,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self.refused: list[str] = []
         """Hosts that someone wanted to reach and could not."""
+        self.sent: Counter[str] = Counter()
+        """Bytes that clients got, by host."""
         self.port = 0
         threading.Thread(target=self._serve, daemon=True, name="proxy").start()
         assert self._ready.wait(10)
@@ -71,7 +74,11 @@ class Proxy:
             answers, upstream = await asyncio.open_connection("127.0.0.1", port)
             cut = self._faults.cut(host)
             up, down = (cut, None) if cut and cut.upwards else (None, cut)
-            await asyncio.gather(_pump(reader, upstream, up, writer), _pump(answers, writer, down, upstream))
+
+            def count(size: int) -> None:
+                self.sent[host] += size
+
+            await asyncio.gather(_pump(reader, upstream, up, writer), _pump(answers, writer, down, upstream, count))
         for end in (writer, upstream):
             if end:
                 with suppress(Exception):
@@ -79,7 +86,11 @@ class Proxy:
 
 
 async def _pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: Cut | None, other: asyncio.StreamWriter
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    cut: Cut | None,
+    other: asyncio.StreamWriter,
+    count: Callable[[int], None] = lambda size: None,
 ) -> None:
     """Relay one direction to its end, or to where it is cut."""
     left = cut.bytes if cut else None
@@ -94,6 +105,7 @@ async def _pump(
                 return
             left = None if left is None else left - len(data)
             writer.write(data)
+            count(len(data))
             await writer.drain()
     with suppress(Exception):
         writer.close()

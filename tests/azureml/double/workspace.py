@@ -60,6 +60,10 @@ class Workspace:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     environments: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    models: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Datastore and path, as `NAME/paths/PATH`, of each model by name and version."""
+    registry_models: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
+    """Container and prefix of each model by registry, name and version."""
     runs: dict[str, Run] = field(default_factory=dict)
     operations: dict[str, str] = field(default_factory=dict)
     """Job of each cancel operation."""

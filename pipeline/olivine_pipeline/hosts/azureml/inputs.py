@@ -63,10 +63,14 @@ def is_here(store: Store, one: CloudInput) -> bool:
     return _is_pinned(one.address) and _entry(store, one.address) is not None
 
 
-def require_packages(config: Config, one: CloudInput) -> None:
-    """`RunError` where the packages that fetch an input are missing."""
+def require_packages(config: Config, store: Store, inputs: tuple[CloudInput, ...]) -> None:
+    """Refuse what cannot be fetched before anything is loaded: no packages for it, or no workspace."""
+    waiting = next((one for one in inputs if not is_here(store, one)), None)
+    if waiting is None:
+        return
+    workspace_for(config, inputs)
     if not is_installed():
-        place = (int(step) if step.isdecimal() else step for step in one.place.split("."))
+        place = (int(step) if step.isdecimal() else step for step in waiting.place.split("."))
         raise missing(config.location(*place))
 
 
