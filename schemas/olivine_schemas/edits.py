@@ -14,6 +14,7 @@ _INDENT = re.compile(r"[\r\n]([ \t]+)[^ \t\r\n]")
 _REST_OF_LINE = re.compile(r"[ \t]*(?://[^\r\n]*)?(?=[\r\n]|\Z)")
 _COMMENTS_ON_LINE = re.compile(r"(?:[ \t]*/\*[^\r\n]*?\*/)*(?:[ \t]*//[^\r\n]*)?")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
+_dumps = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def rename_key(member: Member, new: str) -> tuple[Edit, ...]:
@@ -66,10 +67,6 @@ def line_end(text: str) -> str:
     """How lines end in this text."""
     match = _NEWLINE.search(text)
     return match[0] if match else "\n"
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _nests(value: Any) -> bool:

@@ -9,6 +9,7 @@ imported before, as that takes longer than to check a config. The walk between t
 from __future__ import annotations
 
 import json
+import marshal
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,8 @@ _LIMITS = {
     "exclusiveMinimum": operator.gt,
     "exclusiveMaximum": operator.lt,
 }
+BLOCK, KEPT = 16 << 10, 2 << 20
+"""Bytes of a block up to which its findings are kept, and of all such blocks."""
 _LEAVES = ("enum", "const", "pattern", *_LIMITS, "minItems", "maxItems")
 
 
@@ -59,6 +62,8 @@ class Language:
         self._targets: dict[str, Schema] = {}
         self._spellings: dict[int, dict[str, str]] = {}
         self._plans: dict[int, _Plan] = {}
+        self._kept: dict[tuple[int, bytes], list[Finding]] = {}
+        self._kept_bytes = 0
 
     def plan(self, schema: Schema) -> _Plan:
         """How to check `schema`, which must be a part of this document: the plan is kept by identity."""
@@ -99,6 +104,23 @@ class Language:
         if id(names) not in self._spellings:
             self._spellings[id(names)] = {known.lower(): known for known in names}
         return self._spellings[id(names)].get(name.lower())
+
+    def of_block(self, schema: Schema, value: dict[str, Any], path: Path) -> list[Finding]:
+        """What is wrong with a block. An edit leaves most blocks as they were, so it is kept."""
+        try:
+            written = marshal.dumps(value, 2)  # 2: equal values give equal bytes
+        except ValueError:  # nested too deeply
+            return list(_check(self, schema, value, path))
+        if len(written) > BLOCK:
+            return list(_check(self, schema, value, path))
+        found = self._kept.get((id(schema), written))
+        if found is None:
+            found = list(_check(self, schema, value, ()))
+            if self._kept_bytes > KEPT:
+                self._kept, self._kept_bytes = {}, 0
+            self._kept[id(schema), written] = found
+            self._kept_bytes += len(written)
+        return [finding._replace(path=(*path, *finding.path)) for finding in found]
 
     def findings(self, value: Any, schema: Schema | None = None) -> Iterator[Finding]:
         """Everything that is wrong with a document, or with a block that `schema`, a part of this one, describes."""
@@ -199,7 +221,11 @@ _PLAIN_TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _ref(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
-    return _check(language, language.target(schema["$ref"]), value, path)
+    target = language.target(schema["$ref"])
+    if isinstance(value, dict) and path:
+        yield from language.of_block(target, value, path)
+    else:
+        yield from _check(language, target, value, path)
 
 
 def _properties(language: Language, schema: Schema, value: Any, path: Path) -> Iterator[Finding]:
@@ -282,7 +308,7 @@ def _discriminator(language: Language, schema: Schema, value: Any, path: Path) -
             if slip(key, [spec["property"]]):
                 yield Finding(path, "x-typos", schema, value, key)
     if branch is not None:
-        found = list(_check(language, branch, value, path))
+        found = language.of_block(branch, value, path)
         marked = "x-checked-only" in branch or any(finding.keyword == "x-runs" for finding in found)
         yield from (finding._replace(checked_only=True) for finding in found) if marked else found
 

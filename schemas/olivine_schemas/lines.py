@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 Units = Literal["utf-8", "utf-16", "utf-32"]
@@ -25,7 +26,14 @@ class LineIndex:
     @cached_property
     def starts(self) -> list[int]:
         """The offset at which each line starts."""
+        if "\r" not in self.text:
+            return list(accumulate((len(line) + 1 for line in self.text.split("\n")[:-1]), initial=0))
         return [0, *[match.end() for match in _LINE_END.finditer(self.text)]]
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether a column is the same in all units, and every line ends at \\n."""
+        return self.text.isascii() and "\r" not in self.text
 
     def position(self, offset: int) -> tuple[int, int]:
         """The line and column of an offset."""

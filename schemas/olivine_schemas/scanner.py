@@ -13,6 +13,8 @@ import re
 from .problems import Edit, Fix, Problem, Severity, Span
 from .tree import Missing, Scalar
 
+_DECODER = json.JSONDecoder(strict=False)
+
 ENDS = r"(?=[ \t]*(?:[,:}\]\r\n]|/[/*]|\Z))"
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
@@ -146,7 +148,7 @@ def _decoded(text: str, at: int, end: int) -> tuple[Scalar, list[Problem]]:
         message = f"{shown} is no escape of JSON; a backslash itself is written \\\\"
         problems.append(error(place, min(place + 2, end - 1), "bad-escape", message, fix))
         raw = repaired
-    return Scalar(span, json.loads(f'"{raw}"', strict=False)), problems
+    return Scalar(span, _DECODER.decode(f'"{raw}"')), problems
 
 
 def _double_backslashes(raw: str) -> str:

@@ -26,7 +26,8 @@ class Positions:
     def position(self, offset: int) -> dict[str, int]:
         """The position of an offset."""
         line, column = self._lines.position(offset)
-        return {"line": line, "character": self._lines.column_in(self._units, line, column)}
+        plain = self._lines.plain
+        return {"line": line, "character": column if plain else self._lines.column_in(self._units, line, column)}
 
     def offset(self, position: dict[str, int]) -> int:
         """The offset of a position."""

@@ -27,7 +27,12 @@ def dataset(context: Context, data: DataConfig) -> DatasetFacts | None:
     files = tuple(str(node.value) for node in data_files(data))
     if not files or data.loader is None or any(member.name not in UNDERSTOOD for member in data.load.members):
         return None
-    return context.facts.dataset(files, data.loader)
+    return _read(context, files, data.loader)
+
+
+@once
+def _read(context: Context, files: tuple[str, ...], loader: str) -> DatasetFacts | None:
+    return context.facts.dataset(files, loader)
 
 
 def column_settings(data: DataConfig) -> list[Scalar]:

@@ -7,15 +7,20 @@ from collections.abc import Iterable, Iterator
 from olivine_schemas.tree import Scalar
 
 from .reading import is_plain_path
-from .rule import Context
+from .rule import Context, once
 
 
 def leading_nowhere(context: Context, paths: Iterable[Scalar]) -> Iterator[Scalar]:
     """The nodes whose path is known not to be there."""
     for node in paths:
         path = str(node.value)
-        if is_plain_path(path) and context.facts.path_exists(path) is False:
+        if is_plain_path(path) and _exists(context, path) is False:
             yield node
+
+
+@once
+def _exists(context: Context, path: str) -> bool | None:
+    return context.facts.path_exists(path)
 
 
 def not_there(node: Scalar) -> str:

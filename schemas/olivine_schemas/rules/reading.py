@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from olivine_schemas.dialects import TEXT_GENERATION_KEYS
 from olivine_schemas.nearest import slip
@@ -47,18 +48,20 @@ class DataConfig:
     load: Object
     text: Object
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         return text_of(self.node.get("name"))
 
-    @property
+    @cached_property
     def loader(self) -> str | None:
         """Name of the loader where it reads files of one's own, else None."""
-        kind = text_of(child(self.node, "load_dataset_config", "type")) or "huggingface_dataset"
         name = text_of(self.load.get("data_name"))
-        return name if kind.lower() == "huggingface_dataset" and name in LOCAL_LOADERS else None
+        if name not in LOCAL_LOADERS:
+            return None
+        kind = text_of(child(self.node, "load_dataset_config", "type")) or "huggingface_dataset"
+        return name if kind.lower() == "huggingface_dataset" else None
 
-    @property
+    @cached_property
     def is_text_generation(self) -> bool:
         """Whether rows become text for a causal language model: said, or seen from the settings."""
         kind = text_of(child(self.node, "pre_process_data_config", "type"))
