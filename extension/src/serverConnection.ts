@@ -13,6 +13,7 @@ import { Crashes, RESTARTS } from './crashes';
 import { Notifications } from './progress';
 import { LANGUAGES, type RunChange, type RunDeleted } from './protocol';
 import type { Python } from './python';
+import { giveToken, type Question } from './tokens';
 
 /** Who is told of a server: each time it begins to answer, and when a run changes. */
 export interface Listener {
@@ -52,6 +53,8 @@ export function connect(
     },
   );
   client.registerFeature(commandsAreOurs());
+  client.registerFeature(tokensAreGiven());
+  client.onRequest('olivine/token', (question: Question) => giveToken(question, log));
   client.onNotification('olivine/runChanged', listener.runChanged);
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Stopped) notifications.dispose();
@@ -97,6 +100,19 @@ function commandsAreOurs(): StaticFeature {
       const offered = capabilities.executeCommandProvider?.commands ?? [];
       void vscode.commands.executeCommand('setContext', 'olivine.canSubmit', offered.includes('olivine.submit'));
       delete capabilities.executeCommandProvider;
+    },
+    initialize: () => undefined,
+    getState: () => ({ kind: 'static' }),
+    clear: () => undefined,
+  };
+}
+
+/** Tells the server that runs may have tokens of the person's account. */
+function tokensAreGiven(): StaticFeature {
+  return {
+    fillClientCapabilities: (capabilities) => {
+      const experimental = capabilities.experimental as object | undefined;
+      capabilities.experimental = { ...experimental, olivine: { tokens: true } };
     },
     initialize: () => undefined,
     getState: () => ({ kind: 'static' }),

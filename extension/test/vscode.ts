@@ -4,6 +4,7 @@ import { vi } from 'vitest';
 
 const mock = createVSCodeMock(vi);
 
+export const authentication = { getSession: vi.fn() };
 export const extensions = { getExtension: (): unknown => undefined };
 export const { commands, languages, tasks, window, workspace } = mock;
 export const { ConfigurationTarget, EventEmitter, MarkdownString, ProgressLocation, StatusBarAlignment } = mock;

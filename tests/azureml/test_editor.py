@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parents[1] / "server"))
 
+import pytest
 from desk import BARS, bars, command, ended, refusal, trains, until
-from editor import Editor
+from editor import Editor, Json
+from names import TENANT
 from workspaces import with_small_jobs
 
 if TYPE_CHECKING:
     from double import Double
 
 
-def at_work(double: Double, folder: Path) -> tuple[Editor, str]:
+TOKENS = {**BARS, "experimental": {"olivine": {"tokens": True}}}
+
+
+def at_work(double: Double, folder: Path, capabilities: Json = BARS) -> tuple[Editor, str]:
     """An editor with a config for Azure ML, whose Python for runs is led to the double; and the config's URI."""
     from double.__main__ import make_project
 
@@ -25,7 +31,7 @@ def at_work(double: Double, folder: Path) -> tuple[Editor, str]:
     config = Path(made["project"]) / "olive-config.json"
     editor = Editor()
     options = {"pipeline": {"interpreter": made["interpreter"]}}
-    editor.start(BARS, rootUri=config.parent.as_uri(), initializationOptions=options)
+    editor.start(capabilities, rootUri=config.parent.as_uri(), initializationOptions=options)
     editor.open(config.as_uri(), config.read_text())
     return editor, config.as_uri()
 
@@ -45,6 +51,33 @@ def test_a_job_is_submitted_followed_and_cancelled(double: Double, tmp_path: Pat
         assert until(editor, run, ended)["state"] == "cancelled"
         assert double.workspace.runs[name].cancelled
         assert editor.logged == []
+
+
+def test_the_account_of_the_editor_is_used(double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_small_jobs(double.workspace, tmp_path / "bin")
+    monkeypatch.setattr("workspaces.PRINCIPAL", {})  # nobody else is signed in
+    editor, uri = at_work(double, tmp_path, TOKENS)
+    editor.replies["olivine/token"] = {"token": "canary-of-the-editor", "expires": int(time.time()) + 3600}
+    with editor:
+        run = command(editor, "submit", uri=uri)
+        assert until(editor, run["runId"], ended)["state"] == "succeeded"
+        (asked, *_) = [asked["params"] for asked in editor.asked if asked["method"] == "olivine/token"]
+        assert asked["runId"] == run["runId"]
+        assert asked["scopes"] == ["https://management.azure.com/.default"]
+        assert asked["tenant"] == TENANT
+    assert double.workspace.tokens == {"canary-of-the-editor"}
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and b"canary-of-the-editor" in path.read_bytes()]
+    assert written == []
+
+
+def test_where_the_editor_gives_no_token_another_account_is_used(double: Double, tmp_path: Path) -> None:
+    with_small_jobs(double.workspace, tmp_path / "bin")
+    editor, uri = at_work(double, tmp_path, TOKENS)
+    with editor:
+        run = command(editor, "submit", uri=uri)["runId"]
+        assert until(editor, run, ended)["state"] == "succeeded"
+        assert [asked for asked in editor.asked if asked["method"] == "olivine/token"]
+    assert double.workspace.tokens == {"token-of-the-principal"}
 
 
 def test_the_plan_is_of_what_is_on_the_screen(double: Double, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from names import TENANT
 
 SECRET = "canary-secret-of-the-principal"
 """What the tests sign in with."""
+PRINCIPAL = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": "olivine", "AZURE_CLIENT_SECRET": SECRET}
 
 
 def signed_in(environment: dict[str, str], state: Path) -> dict[str, str]:
     """The variables of a person who is signed in as a service principal and whose way to Azure is `environment`."""
     own = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    principal = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": "olivine", "AZURE_CLIENT_SECRET": SECRET}
-    return {**own, **environment, **principal, "XDG_STATE_HOME": str(state), "HF_HUB_OFFLINE": "1"}
+    return {**own, **environment, **PRINCIPAL, "XDG_STATE_HOME": str(state), "HF_HUB_OFFLINE": "1"}
 
 
 @dataclass

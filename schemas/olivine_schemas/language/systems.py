@@ -30,6 +30,8 @@ class AzureMLClient(Model):
     """Seconds before the first retry; doubles."""
     default_auth_params: dict[str, Any] | None = None
     """Arguments of DefaultAzureCredential."""
+    cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"] | None = None
+    """Cloud of the subscription; where it is left out, what AZUREML_CURRENT_CLOUD says, else AzureCloud."""
     keyvault_name: str | None = None
     """Key vault that holds the secret `hf-token`."""
 

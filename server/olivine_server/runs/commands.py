@@ -7,11 +7,12 @@ a command that has any answers with the function to be run there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olivine_schemas.ledger import control, folder
 from olivine_schemas.overrides import OverrideRefused, override
@@ -30,6 +31,9 @@ from .environment import Environment, interpreter_for, look, python_of
 from .progress import Bar, Client, Json
 from .start import Starter
 from .watch import Run, Watcher
+
+if TYPE_CHECKING:
+    from .tokens import TokenGiver
 
 Work = Callable[[], Any]
 
@@ -246,7 +250,18 @@ class Runs:
                 advice = "The command olivine.setupEnvironment makes one that has it all."
                 raise Refused(f"{found.message} {advice}", {"environment": found.to_data()})
             self._sound.add(interpreter)
-        return Starter(interpreter, settings.at_once)
+        return Starter(interpreter, settings.at_once, self._tokens)
+
+    def _tokens(self, made: folder.RunFolder) -> TokenGiver | None:
+        """What gives a run the tokens of the person who is signed in here, where it may need some."""
+        if not self._client.can("experimental", "olivine", "tokens"):
+            return None
+        with suppress(OSError):
+            if "azureml" in made.config.read_text(encoding="utf-8").lower():
+                from .tokens import TokenGiver  # few runs need it
+
+                return TokenGiver(self._client, made.id)
+        return None
 
     def _stop(self, run: Run) -> None:
         """Cancel a run in a thread of its own: that may take long."""

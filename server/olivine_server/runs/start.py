@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
@@ -21,6 +21,9 @@ from olivine_schemas.runs import RunArguments, RunRecord, RunState
 
 from .arguments import Refused
 
+if TYPE_CHECKING:
+    from .tokens import TokenGiver
+
 
 @dataclass(frozen=True)
 class Starter:
@@ -28,6 +31,8 @@ class Starter:
 
     interpreter: str
     at_once: int | None = None
+    tokens: Callable[[RunFolder], TokenGiver | None] = lambda folder: None
+    """What gives a run's process the tokens that it needs, if any."""
 
     def start(self, config: Path, text: str, arguments: RunArguments) -> RunFolder:
         """Run `text` as the config at `config`. Raises Refused."""
@@ -58,6 +63,8 @@ class Starter:
     def _spawn(self, folder: RunFolder, prepare: Callable[[RunRecord], RunRecord]) -> None:
         """Start the process while nobody else writes the record, so that no reader sees a run without its process."""
         begun: list[subprocess.Popen[bytes]] = []
+        giver = self.tokens(folder)
+        own = {RUN_VARIABLE: str(folder.path), **(giver.variables if giver else {})}
 
         def spawn(record: RunRecord) -> RunRecord:
             record = prepare(record)
@@ -65,7 +72,7 @@ class Starter:
                 process = subprocess.Popen(
                     self._command(folder, record),
                     cwd=_working_folder(Path(record.config)),
-                    env=environment(self.interpreter, {RUN_VARIABLE: str(folder.path)}),
+                    env=environment(self.interpreter, own),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=console,
@@ -81,13 +88,22 @@ class Starter:
             for process in begun:  # a run that nobody could find again
                 process.kill()
             raise Refused(f"The run cannot be started with {self.interpreter}: {error}") from error
-        # Someone has to ask for the exit code, or a run that has ended would stay in the system's table of processes.
-        Thread(target=begun[0].wait, name=f"bury {folder.id}", daemon=True).start()
+        finally:
+            # Someone has to ask for the exit code, or a run that has ended would stay in the table of processes.
+            Thread(target=_bury, args=(begun, giver), name=f"bury {folder.id}", daemon=True).start()
 
     def _command(self, folder: RunFolder, record: RunRecord) -> Sequence[str]:
         """The command line; what is asked of the run is in its record."""
         run = [self.interpreter, "-m", "olivine_pipeline", "run", "--run-folder", str(folder.path)]
         return [*run, *[f"--at-once={self.at_once}"] * bool(self.at_once), "--", record.config]
+
+
+def _bury(begun: list[subprocess.Popen[bytes]], giver: TokenGiver | None) -> None:
+    """Wait for the end of what was started, then give no more tokens."""
+    for process in begun:
+        process.wait()
+    if giver:
+        giver.close()
 
 
 def environment(interpreter: str, more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,6 +3,7 @@
     request      what the config asks of Azure ML, without contacting it
     snapshot     the folder that is uploaded
     packages     the Python environment that is pinned where the config names none
+    clouds       the addresses of Azure's clouds
     credentials  who signs in
     access       whether its packages are there, and the way in
     connection   every call of the service

@@ -27,7 +27,6 @@ from .request import RESULTS, Request, Workspace
 from .request import Environment as Wanted
 from .snapshot import CODE, CONDA, CONTEXT
 
-AUDIENCE = "https://management.azure.com/.default"
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 T = TypeVar("T")
 
@@ -65,6 +64,7 @@ class Connection:
             workspace.subscription_id,
             workspace.resource_group,
             workspace.workspace_name,
+            cloud=workspace.cloud.name,
             enable_telemetry=False,
             show_progress=False,
             retry_total=0,
@@ -74,7 +74,9 @@ class Connection:
         self._history = ""
         self.region = ""
         """Address of the workspace's region, once it is open."""
-        self._signed_in = PipelineClient("", policies=[BearerTokenCredentialPolicy(self._credential, AUDIENCE)])
+        self._signed_in = PipelineClient(
+            "", policies=[BearerTokenCredentialPolicy(self._credential, workspace.cloud.audience)]
+        )
         self._plain: PipelineClient[Any, Any] = PipelineClient("", policies=[])
 
     def open(self) -> None:

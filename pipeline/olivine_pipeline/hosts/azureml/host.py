@@ -25,6 +25,7 @@ from olivine_schemas.runs import RunState
 
 from . import packages
 from .access import connect
+from .clouds import PUBLIC
 from .request import RESULTS, CloudInput, Request, request_of
 from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, plan_snapshot, write_context, write_snapshot
 
@@ -142,12 +143,18 @@ def command_line(prepared: Prepared) -> str:
         *map(_place, prepared.request.inputs),
     ]
     if prepared.request.keyvault:
-        words.append(f"--keyvault {shlex.quote(prepared.request.keyvault)}")
+        words.append(f"--keyvault {shlex.quote(_vault(prepared.request))}")
     if prepared.up_to:
         words.append(f"--up-to {shlex.quote(prepared.up_to)}")
     if prepared.force:
         words.append("--force")
     return " ".join(words)
+
+
+def _vault(request: Request) -> str:
+    """The key vault's name, with the end of its address where that is none of the public cloud."""
+    cloud = request.workspace.cloud
+    return request.keyvault + (f".{cloud.vaults}" if cloud.name != PUBLIC else "") if request.keyvault else ""
 
 
 def _place(given: CloudInput) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from olivine_pipeline import cli
 
+from .clouds import CLOUDS, PUBLIC
 from .snapshot import CACHE, OUTPUT
 
 MANIFEST = "results.json"
@@ -26,7 +27,6 @@ MANIFEST = "results.json"
 TRAINING = ("LoRA", "QLoRA")
 SECRET = "hf-token"
 """Name of the key vault's secret."""
-_VAULT_AUDIENCE = "https://vault.azure.net/.default"
 _MLFLOW_PARTS = ("data/model", "data/config", "data/tokenizer", "model", "components/tokenizer")
 """Folders of an MLflow model that hold files of transformers, by the versions of MLflow."""
 _BLOCK = 1 << 20
@@ -91,12 +91,13 @@ def gather(model: Path, folder: Path, copy: Callable[[str, str], object] = shuti
 
 
 def read_secret(vault: str) -> str:
-    """The Hugging Face token in a key vault, read as the identity of the compute."""
+    """The Hugging Face token in a key vault, by name or address, read as the identity of the compute."""
     from azure.identity import DefaultAzureCredential
 
+    name, _, end = (vault if "." in vault else f"{vault}.{CLOUDS[PUBLIC].vaults}").partition(".")
     client = os.environ.get("DEFAULT_IDENTITY_CLIENT_ID")  # set where the compute has an identity of its own
-    token = DefaultAzureCredential(managed_identity_client_id=client).get_token(_VAULT_AUDIENCE).token
-    address = f"https://{vault}.vault.azure.net/secrets/{SECRET}?api-version=7.4"
+    token = DefaultAzureCredential(managed_identity_client_id=client).get_token(f"https://{end}/.default").token
+    address = f"https://{name}.{end}/secrets/{SECRET}?api-version=7.4"
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return str(json.load(answer)["value"])

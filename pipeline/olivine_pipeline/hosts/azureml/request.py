@@ -13,6 +13,8 @@ from olivine_schemas.language.systems import AmlDockerConfig, AzureMLClient, Sys
 from olivine_schemas.language.workflow import Workflow
 from olivine_schemas.tree import Path as TreePath
 
+from .clouds import CLOUDS, PUBLIC, Cloud, cloud_of
+
 AZUREML = "AzureML"
 RESULTS = "results"
 """Name of the job's output."""
@@ -32,6 +34,7 @@ class Workspace:
     retries: int = 3
     credential_arguments: dict[str, Any] = field(default_factory=dict)
     """Arguments of DefaultAzureCredential."""
+    cloud: Cloud = CLOUDS[PUBLIC]
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,7 @@ def _workspace(config: Config, client: AzureMLClient) -> Workspace:
         read_timeout=client.read_timeout,
         retries=client.max_operation_retries,
         credential_arguments=client.default_auth_params or {},
+        cloud=cloud_of(client.cloud),
     )
 
 
