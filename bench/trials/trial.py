@@ -23,7 +23,7 @@ from olivine_schemas.runs import ACTIVE, RunRecord, RunState, load_events
 
 from .undisturbed import Baseline, files, flow, made
 
-PATIENCE = 120
+PATIENCE = 400
 """Seconds after which a run that does not come to its end is counted as a wrong state."""
 LEAVING = 10
 """Seconds that a run which tells its own end may take to leave; a cancelled or lost one has left when that is told."""
