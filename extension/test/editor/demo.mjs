@@ -1,14 +1,10 @@
 // Opens the example in a real VS Code in the browser, with the extension installed and a run ready to press.
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { serve } from './editor.mjs';
-import { built } from './needs.mjs';
+import { packaged, pipelinePython, repository } from './needs.mjs';
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
-const { version } = JSON.parse(readFileSync(join(repository, 'extension/package.json'), 'utf8'));
-const vsix = built(join(repository, `dist/olivine-${process.platform}-${process.arch}-${version}.vsix`), 'vsix-here');
 const home = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'olivine/demo');
 const workspace = join(home, 'phrase-tone');
 
@@ -18,8 +14,8 @@ if (!existsSync(workspace)) {
   const made = ['cache', 'models', '.olivine'].map((name) => join(example, name));
   cpSync(example, workspace, { recursive: true, filter: (path) => !made.includes(path) });
 }
-const python = join(repository, '.venv/bin/python');
-const server = await serve({ home, vsix, settings: { 'olivine.pipeline.interpreter': python } });
+const settings = { 'olivine.pipeline.interpreter': pipelinePython() };
+const server = await serve({ home, vsix: packaged(), settings });
 const payload = JSON.stringify([
   ['openFile', `vscode-remote://${new URL(server.address).host}${workspace}/olive-config.json`],
 ]);

@@ -16,6 +16,8 @@ const CALM = {
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
   'git.enabled': false,
+  'remote.autoForwardPorts': false,
+  'security.workspace.trust.startupPrompt': 'never',
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',
   'window.restoreWindows': 'none',
@@ -25,6 +27,9 @@ const CALM = {
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
 };
+
+/** Milliseconds until something is given up. Nothing takes so long but on a machine that does much else. */
+export const PATIENCE = 120_000;
 
 /**
  * Start the server of an editor in `home`, with the extension `vsix` installed.
@@ -38,9 +43,8 @@ export async function serve({ home, vsix, settings = {}, trust = false }) {
   writeFileSync(folder('data/User/settings.json'), JSON.stringify(CALM, null, 2));
   writeFileSync(folder('data/Machine/settings.json'), JSON.stringify(settings, null, 2));
   writeFileSync(folder('config.yaml'), 'auth: none\ncert: false\n');
-  const { VSCODE_IPC_HOOK_CLI: _hook, ...inherited } = process.env;
   const env = {
-    ...inherited,
+    ...inherited(),
     PATH: `${join(installed, 'bin')}:${process.env.PATH}`,
     HOME: home,
     XDG_CONFIG_HOME: folder('xdg'),
@@ -73,13 +77,19 @@ export async function browse(home, size = { width: 1280, height: 800 }) {
     args: ['--no-sandbox', '--disable-gpu', '--disable-sync', ...quiet],
   });
   const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE);
   return { page, close: () => context.close() };
 }
 
 /** The logs that the editor wrote, copied to where they are kept. */
 export function keepLogs(home, to) {
   cpSync(join(home, 'data', 'logs'), join(to, 'logs'), { recursive: true });
+}
+
+/** The environment but what would tie an editor, or a run's place in the queue, to others of this machine. */
+function inherited() {
+  const shared = /^(VSCODE_|XDG_|OLIVINE_)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shared.test(name)));
 }
 
 async function stop(server) {
@@ -97,7 +107,7 @@ async function stop(server) {
 }
 
 async function answers(address) {
-  for (let tries = 0; tries < 300; tries++) {
+  for (const end = Date.now() + PATIENCE; Date.now() < end;) {
     const answer = await fetch(address).catch(() => undefined);
     if (answer?.ok) return;
     await pause(100);

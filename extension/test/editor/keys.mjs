@@ -36,7 +36,14 @@ export function hands(page) {
   }
 
   const toast = (text) => page.locator('.notification-toast', { hasText: text });
+
+  /** Wait for a message. The pointer rests on it then, or the editor would soon take it away. */
+  async function told(text) {
+    await toast(text).waitFor();
+    await toast(text).hover();
+  }
+
   const press = (where, name) => where.getByRole('button', { name }).click();
 
-  return { command, open, go, toast, press };
+  return { command, open, go, toast, told, press };
 }

@@ -1,7 +1,10 @@
 // What the tests in a real editor need of the machine, and what to do where it is missing.
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+export const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
 const CHROMIUM = [
   process.env.CHROMIUM,
@@ -29,8 +32,20 @@ export function codeServer() {
   }
 }
 
+/** The extension as it is packaged for this machine, or the package that VSIX names. */
+export function packaged() {
+  const { version } = JSON.parse(readFileSync(join(repository, 'extension/package.json'), 'utf8'));
+  const here = `${process.platform}-${process.arch}`;
+  return process.env.VSIX ?? built(join(repository, `dist/olivine-${here}-${version}.vsix`), 'vsix-here');
+}
+
+/** The Python that has what runs need. */
+export function pipelinePython() {
+  return built(join(repository, '.venv/bin/python'), 'setup');
+}
+
 /** A file that a make target builds. */
-export function built(path, target) {
+function built(path, target) {
   if (!existsSync(path)) missing(path, `Build it with: make ${target}`);
   return path;
 }

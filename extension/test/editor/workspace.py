@@ -19,7 +19,7 @@ CONFIG = """\
             "type": "HuggingfaceContainer",
             "load_dataset_config": { "data_name": "json", "data_files": "phrases.jsonl", "split": "train" },
             "pre_process_data_config": {
-                "text_template": "### Text: {phrase}\\n### Tone: {tone}",
+                "text_template": "### Text: {phrase}\\n### Tone:\\n{tone}",
                 "text_cols": ["phrase", "tone"],
                 "max_seq_len": 64
             }
@@ -28,19 +28,36 @@ CONFIG = """\
     "passes": {
         "tune": {
             "type": "LoRAx",
-            "r": 8,
+            "r": 16,
+            "target_modules": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
             "train_data_config": "phrases",
+            "eval_dataset_size": 4,
             "training_args": {
-                "max_steps": 120,
+                "max_steps": 60,
                 "logging_steps": 2,
-                "save_steps": 20,
-                "per_device_train_batch_size": 2,
-                "learning_rate": 0.001,
+                "eval_steps": 10,
+                "save_steps": 10,
+                "per_device_train_batch_size": 4,
+                "learning_rate": 0.005,
                 "seed": 0
             }
         },
-        "merge": { "type": "MergeAdapterWeights" }
+        "merge": { "type": "MergeAdapterWeights" },
+        "build": { "type": "ModelBuilder", "precision": "int4" }
     },
+    "evaluators": {
+        "tone": {
+            "metrics": [
+                {
+                    "name": "accuracy",
+                    "type": "accuracy",
+                    "data_config": "phrases",
+                    "sub_types": [{ "name": "accuracy_score" }]
+                }
+            ]
+        }
+    },
+    "evaluator": "tone",
     "cache_dir": "cache",
     "output_dir": "models"
 }
@@ -53,7 +70,18 @@ def main(folder: Path) -> None:
     (folder / "olive-config.json").write_text(CONFIG, encoding="utf-8")
     lines = [json.dumps(row) for row in PHRASES]
     (folder / "phrases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    build_tiny_model(folder / "model")
+    build_model(folder / "model")
+
+
+def build_model(folder: Path) -> None:
+    """A random model whose words weigh enough that a minute's training of an adapter makes it answer."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(build_tiny_model(folder, hidden=192))
+    with torch.no_grad():
+        model.lm_head.weight.mul_(8)
+    model.save_pretrained(folder)
 
 
 if __name__ == "__main__":

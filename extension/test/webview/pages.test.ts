@@ -69,6 +69,16 @@ describe.skipIf(!browserPath)('the panel of a run', { timeout: 60_000 }, () => {
     await sound(panel);
   });
 
+  it('is as narrow as its column beside a config', async () => {
+    const panel = await opened('dark', run('succeeded'));
+    await panel.page.setViewportSize({ width: 420, height: 800 });
+    await panel.page.locator('#loss canvas').waitFor();
+    await panel.picture('run-narrow');
+    const width = await panel.page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBe(420);
+    await panel.page.close();
+  });
+
   it('tells why a run failed, and leads to the place', async () => {
     const location = { file: '/w/olive-config.json', line: 12, column: 3 };
     const failure = {
