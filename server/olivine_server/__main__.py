@@ -6,8 +6,8 @@ import argparse
 import gc
 import sys
 
-GARBAGE = 50_000
-"""Objects that may wait for the garbage collector: more than an edit makes, and hardly any is garbage it must find."""
+GARBAGE = 200_000
+"""Objects that may wait for the garbage collector: more than an edit of a long config makes. Hardly any is garbage."""
 
 
 def main(arguments: list[str]) -> int:
