@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -82,3 +83,16 @@ def test_what_is_forced_here_is_forced_there(double: Double, submit: Callable[..
     submit("--force", does="run").well()
     (job,) = double.workspace.jobs.values()
     assert "--force" in job["properties"]["command"]
+
+
+def test_an_upload_tells_how_far_it_is(
+    double: Double, submit: Callable[..., Submitted], tiny_model: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (model / "more.bin").write_bytes(os.urandom(9 << 20))
+    ran = submit("--set", f"input_model.model_path={model}", does="run")
+    told = [e for e in ran.well() if e["type"] == "progress" and e["doing"] == "uploading" and e["unit"] == "byte"]
+    assert told[-1]["total"] > 9 << 20
+    assert told[-1]["done"] == told[-1]["total"]
+    assert [event["done"] for event in told] == sorted(event["done"] for event in told)
+    assert any(data == (model / "more.bin").read_bytes() for data in double.workspace.blobs.everything().values())

@@ -91,7 +91,9 @@ class Summary:
     def line(self) -> str:
         """The current work in a line: `[1/3] tune: training 42/120 steps, loss 1.83, 50 s left`."""
         parts = []
-        if self.total > 1 and self.unit:
+        if self.total > 1 and self.unit == "byte":
+            parts.append(f"{self.doing} {self.done / 1e6:.1f}/{self.total / 1e6:.1f} MB")
+        elif self.total > 1 and self.unit:
             parts.append(f"{self.doing} {self.done:.0f}/{self.total:.0f} {_plural(self.unit)}".strip())
         elif self.doing:
             parts.append(self.doing)

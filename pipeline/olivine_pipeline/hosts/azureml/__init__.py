@@ -6,6 +6,7 @@
     clouds       the addresses of Azure's clouds
     credentials  who signs in
     access       whether its packages are there, and the way in
+    uploads      how far an upload is
     connection   every call of the service
     refusals     its errors in the person's words
     watch        a job's log turned into the events of a run
@@ -16,6 +17,6 @@
     job          what runs on the compute
     host         all of it together
 
-Only `connection`, `credentials`, `watch`, `transfer`, `download` and `places` import packages of Azure, which takes
-seconds.
+Only `connection`, `credentials`, `uploads`, `watch`, `transfer`, `download` and `places` import packages of Azure,
+which takes seconds.
 """

@@ -26,6 +26,7 @@ from .refusals import is_passing, refusal, status_of
 from .request import RESULTS, Request, Workspace
 from .request import Environment as Wanted
 from .snapshot import CODE, CONDA, CONTEXT
+from .uploads import counted
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Connection:
             workspace.workspace_name,
             cloud=workspace.cloud.name,
             enable_telemetry=False,
-            show_progress=False,
+            show_progress=True,  # only then it looks whether an upload went well
             retry_total=0,
             read_timeout=workspace.read_timeout,
             raw_request_hook=lambda request: _hold_back(request.http_request, cancel),
@@ -97,8 +98,11 @@ class Connection:
         """The job of this name; None where there is none."""
         return self._tried(lambda: _or_none(lambda: self._client.jobs.get(name)))
 
-    def submit(self, request: Request, name: str, staged: Path, line: str) -> Job:
-        """Submit what is `staged` as the job `name`; returns the job that has this name already, where one has."""
+    def submit(self, request: Request, name: str, staged: Path, line: str, tell: Callable[[int], None]) -> Job:
+        """Submit what is `staged` as the job `name`; returns the job that has this name already, where one has.
+
+        `tell` hears the bytes that are uploaded.
+        """
         job = command(
             name=name,
             code=str(staged / CODE),
@@ -118,11 +122,12 @@ class Connection:
         )
         if job.resources and request.resources.get("properties"):
             job.resources.properties = request.resources["properties"]
-        return self._tried(lambda: self._create(job, name))
+        with counted(tell):
+            return self._tried(lambda: self._create(job, name))
 
     def _create(self, job: Job, name: str) -> Job:
         try:
-            with contextlib.redirect_stderr(io.StringIO()):  # where it prints colour codes, whatever it is told
+            with contextlib.redirect_stderr(io.StringIO()):  # where it draws bars in colour
                 return self._client.jobs.create_or_update(job)
         except HttpResponseError as error:
             # A request that was answered by an error, or not at all, may have been heard all the same.

@@ -27,7 +27,7 @@ from . import packages
 from .access import connect
 from .clouds import PUBLIC
 from .request import RESULTS, CloudInput, Request, request_of
-from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, plan_snapshot, write_context, write_snapshot
+from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, files_in, plan_snapshot, write_context, write_snapshot
 
 if TYPE_CHECKING:
     from . import watch
@@ -168,7 +168,14 @@ def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice)
     with tempfile.TemporaryDirectory(prefix="olivine-") as temporary:
         _stage(prepared, Path(temporary))
         voice.cancel.check()
-        return connection.submit(prepared.request, name, Path(temporary), command_line(prepared))
+        sent = [Path(temporary, CODE), Path(temporary, CONTEXT)]
+        sent += [Path(one.uri) for one in prepared.request.inputs if one.is_local]
+        total = sum(path.stat().st_size for path in files_in(*sent))
+
+        def tell(done: int) -> None:
+            voice.journal.progress("uploading", done, total, "byte")
+
+        return connection.submit(prepared.request, name, Path(temporary), command_line(prepared), tell)
 
 
 def _stage(prepared: Prepared, folder: Path) -> None:

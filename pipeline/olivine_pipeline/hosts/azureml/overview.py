@@ -8,7 +8,7 @@ from olivine_pipeline.wording import size
 
 from .host import Prepared
 from .request import CloudInput, Environment, Request
-from .snapshot import CONFIG
+from .snapshot import CONFIG, files_in
 
 SHOWN = 20
 """Files that are listed one by one."""
@@ -72,6 +72,6 @@ def _environment(environment: Environment) -> str:
 def _input(given: CloudInput) -> str:
     if not given.is_local:
         return f"{given.uri} as {given.place}"
-    files = [path for path in Path(given.uri).rglob("*") if path.is_file()]
+    files = list(files_in(Path(given.uri)))
     total = sum(path.stat().st_size for path in files)
     return f"{given.uri} ({len(files)} files, {size(total)}, uploaded unless it is there already) as {given.place}"

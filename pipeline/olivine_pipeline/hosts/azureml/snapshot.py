@@ -92,6 +92,11 @@ def write_context(source: Path, folder: Path) -> None:
     shutil.copytree(source, folder, ignore=left_out)
 
 
+def files_in(*folders: Path) -> Iterator[Path]:
+    """Every file of some folders."""
+    return (path for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
 def _program_files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
