@@ -132,6 +132,18 @@ def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) ->
     return Branch(schema.get("description", ""), "x-checked-only" not in schema, required)
 
 
+def shared(of: Subschema, extra_passes: ExtraPasses | None = None) -> tuple[Property, ...]:
+    """The keys that a block has whatever its type; `of` describes the value of its type key."""
+    known = language(extra_passes)
+    branches = [known.target(reference) for reference in _mapping(of).values()]
+    names = set.intersection(*(set(one.get("properties", ())) for one in branches)) - {"type"}
+    needed = set.intersection(
+        *({*one.get("required", ()), *one.get("x-required", {}).get("names", ())} for one in branches)
+    )
+    described = branches[0]["properties"]
+    return tuple(_property(known, name, described[name], name in needed) for name in described if name in names)
+
+
 def mistakes(of: Subschema, name: str | None, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:
     """How much is wrong with a block if its type is `name`; an unknown type is one.
 

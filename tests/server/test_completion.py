@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -268,6 +269,41 @@ def test_new_entries_are_sound(marked: str) -> None:
     for item in blocks:
         found = [problem for problem in check(accepted(text, item)).errors if problem.code not in STILL_TO_COME]
         assert found == [], item.label
+
+
+KNOWN = '{ "data_configs": [{ "name": "d" }], "evaluators": { "e": { "metrics": [%s'
+HALF_TYPED = [
+    ("a data config just opened", '{ "data_configs": [{|', {"text data", "chat data", "name"}),
+    ("an empty data config", '{\n "data_configs": [\n  {\n   |\n  }\n ]\n}', {"text data", "chat data", "name"}),
+    ("a data config with a name", '{ "data_configs": [{ "name": "a", | }] }', {"text data", "load_dataset_config"}),
+    ("a data config with a type", '{ "data_configs": [{ "type": "HuggingfaceContainer", |', {"text data", "name"}),
+    ("a metric just opened", KNOWN % "{|", {"perplexity", "latency", "type", "name", "data_config"}),
+    ("an empty metric", KNOWN % "{ | }] } } }", {"perplexity", "latency", "type", "name", "sub_types"}),
+    ("a metric with a name", KNOWN % '{ "name": "a", | }] } } }', {"accuracy", "type", "sub_types"}),
+    ("a metric with a type", KNOWN % '{ "type": "accuracy", | }] } } }', {"accuracy", "perplexity", "name"}),
+    ("metrics just opened", KNOWN % "|", {"accuracy", "perplexity", "latency"}),
+    ("measurements", KNOWN % '{ "name": "a", "type": "accuracy", "sub_types": [|] }] } } }', {"accuracy_score"}),
+    ("an accelerator", '{ "systems": { "s": { "type": "LocalSystem", "accelerators": [{ | }] } } }', {"cpu", "device"}),
+    ("a pass just opened", '{ "data_configs": [{ "name": "d" }], "passes": { "p": {|', {"lora", "builder", "host"}),
+    ("an alternative of a pass", '{ "data_configs": [{ "name": "d" }], "passes": { "p": [{ | }] } }', {"lora", "type"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "marked", "wanted"), HALF_TYPED, ids=[case[0] for case in HALF_TYPED])
+def test_a_half_typed_entry_is_completed_and_nothing_makes_it_worse(what: str, marked: str, wanted: set[str]) -> None:
+    text, items = offers(marked)
+    assert wanted <= {item.label for item in items}
+    before = Counter(problem.code for problem in check(text).errors)
+    for item in items:
+        after = Counter(problem.code for problem in check(accepted(text, item)).errors)
+        assert not (after - before).keys() - STILL_TO_COME, item.label
+
+
+def test_the_rest_of_an_entry_keeps_what_is_there() -> None:
+    around = '{\n "evaluators": {\n  "e": {\n   "metrics": [\n    {\n     "name": "speed"%s\n    }\n   ]\n  }\n }\n}'
+    rest = ',\n     "type": "latency",\n     "sub_types": [\n      {\n       "name": "avg"\n      }\n     ]'
+    check_completion(around % ",\n     |", "latency", around % rest)
+    assert "chat data" not in labels('{ "data_configs": [{ "type": "DummyDataContainer", | }] }')
 
 
 def test_an_entry_gets_a_name_that_is_free() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from olivine_schemas.nearest import nearest
 from olivine_schemas.problems import Edit
-from olivine_schemas.schema import Property, Subschema
+from olivine_schemas.schema import Property, Subschema, shared
 from olivine_schemas.tree import Array, Member, Missing, Node, Object, Path, Scalar, child
 
 from . import snippets
@@ -60,7 +60,7 @@ def _awaits_value(member: Member) -> bool:
 def _offered(request: Request, schemas: list[Subschema], container: Object) -> dict[str, Property]:
     """The keys that a block has room for: neither there, nor under an old name, nor in the block for settings."""
     current = request.cursor.member
-    known = properties(schemas)
+    known = {**properties(schemas), **_whatever_type(request, container)}
     present = {member.name for member in container.members if member is not current}
     old = {one.name: one.renamed_to for schema in schemas for one in schema.properties if one.renamed_to}
     present |= {old[name] for name in present if name in old}
@@ -72,6 +72,15 @@ def _offered(request: Request, schemas: list[Subschema], container: Object) -> d
         elif inner & present - OWN:
             present.add(into)
     return {name: one for name, one in known.items() if name not in present}
+
+
+def _whatever_type(request: Request, container: Object) -> dict[str, Property]:
+    """The keys that a block has whatever its type, where that is still to come."""
+    if container.get("type") is not None:
+        return {}
+    schemas = request.schemas((*request.cursor.container_path, "type"))
+    kinds = next((schema for schema in schemas if schema.types), None)
+    return {one.name: one for one in shared(kinds) if not one.deprecated} if kinds else {}
 
 
 def _value(request: Request, one: Property, path: Path, container: Object) -> Any:

@@ -8,12 +8,14 @@ from typing import Any
 
 from olivine_schemas.edits import indent_unit, line_end
 from olivine_schemas.problems import Edit, Span
-from olivine_schemas.tree import Missing, Object, Path, Scalar
+from olivine_schemas.tree import Missing, Node, Object, Path, Scalar, text_of
 
-from .items import Completion, Kind, Slot, render
+from .items import Completion, Kind, Slot, render, render_members
 from .place import Place
 from .request import Request
 
+ANY = 0
+"""Any item of a list, in a path."""
 DTYPES = ("bfloat16", "float32", "float16")
 PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32")
 MODEL = {"type": "HfModel", "model_path": Slot("model")}
@@ -79,18 +81,18 @@ CLIENT = {
     "workspace_name": Slot("workspace"),
 }
 ACCURACY = {
-    "name": "accuracy",
+    "name": Slot("accuracy"),
     "type": "accuracy",
     "data_config": Slot("eval_data"),
     "sub_types": [{"name": "accuracy_score", "higher_is_better": True}],
 }
 PERPLEXITY = {
-    "name": "perplexity",
+    "name": Slot("perplexity"),
     "type": "accuracy",
     "data_config": Slot("eval_data"),
     "sub_types": [{"name": "perplexity", "higher_is_better": False}],
 }
-LATENCY = {"name": "latency", "type": "latency", "sub_types": [{"name": "avg"}]}
+LATENCY = {"name": Slot("latency"), "type": "latency", "sub_types": [{"name": "avg"}]}
 
 Snippet = tuple[str, str, Any]
 """Name, what it is in a few words, and the value."""
@@ -127,7 +129,12 @@ ITEMS: dict[str, tuple[Snippet, ...]] = {
     "accelerators": (("cpu", "CPU", CPU), ("gpu", "CUDA device", CUDA), ("npu", "Qualcomm NPU", NPU)),
 }
 """New items of lists, by the key of the list."""
-BLOCKS: dict[Path, Any] = {("input_model",): MODEL, ("azureml_client",): CLIENT}
+BLOCKS: dict[Path, Any] = {
+    ("input_model",): MODEL,
+    ("azureml_client",): CLIENT,
+    ("data_configs", ANY, "load_dataset_config"): DATA["load_dataset_config"],
+    ("data_configs", ANY, "pre_process_data_config"): DATA["pre_process_data_config"],
+}
 """Blocks that are worth more than the keys they require."""
 
 CONFIGS: tuple[Snippet, ...] = (
@@ -203,11 +210,40 @@ def members(request: Request, container: Object, room: Place) -> Iterator[Comple
         yield Completion(
             name, Kind.SNIPPET, edit, json.dumps(name), f"4{rank:03}", about, additional_edits=more, snippet=True
         )
+    yield from _rest(request, container, room)
     if not path and not present:
         for rank, (name, about, value) in enumerate(CONFIGS):
             yield Completion(
                 name, Kind.SNIPPET, _inside(request, room, value), name, f"5{rank:03}", about, snippet=True
             )
+
+
+def _rest(request: Request, container: Object, room: Place) -> Iterator[Completion]:
+    """What an entry that is being typed still has to get, for each kind of entry that it may become."""
+    current = request.cursor.member
+    given = {member.name: member.value for member in container.members if member is not current}
+    for rank, (name, about, value) in enumerate(_kinds(request.cursor.container_path)):
+        whole = _fresh(request, value)
+        rest = {key: part for key, part in whole.items() if key not in given}
+        if len(rest) > 1 and given.keys() <= whole.keys() and all(_fits(whole[key], given[key]) for key in given):
+            start, end = room.around
+            edit, more = room.edit(start + render_members(rest, room.newline, room.unit), end)
+            yield Completion(
+                name, Kind.SNIPPET, edit, json.dumps(name), f"0{900 + rank}", about, additional_edits=more, snippet=True
+            )
+
+
+def _kinds(path: Path) -> tuple[Snippet, ...]:
+    """What an entry at a path may become: of a table, of a list, or an alternative of a pass."""
+    table, last = path[:-1], path[-1:]
+    if last and isinstance(last[0], int) and table:
+        return MEMBERS.get(table[:-1], ()) or ITEMS.get(str(table[-1]), ())
+    return MEMBERS.get(table, ()) if last else ()
+
+
+def _fits(wanted: Any, node: Node) -> bool:
+    """Whether a value that is there is the one of a snippet, where that has only one."""
+    return not isinstance(wanted, str) or text_of(node) == wanted
 
 
 def _inside(request: Request, room: Place, value: Any) -> Edit:
@@ -222,18 +258,22 @@ def _inside(request: Request, room: Place, value: Any) -> Edit:
 
 def items(request: Request, key: str, room: Place) -> Iterator[Completion]:
     """New items of a list."""
-    names = set(request.names(key)) if key == "data_configs" else set()
     for rank, (name, about, value) in enumerate(ITEMS.get(key, ())):
-        named = _named(request, value)
-        if key == "data_configs":
-            named = {**named, "name": Slot(_free("train_data", names))}
-        edit, more = room.edits(named)
+        edit, more = room.edits(_fresh(request, value))
         yield Completion(name, Kind.SNIPPET, edit, name, f"1{rank:03}", about, additional_edits=more, snippet=True)
+
+
+def _fresh(request: Request, value: Any) -> Any:
+    """A new entry: it refers to the names there are, and has one of its own."""
+    named = _named(request, value)
+    if "load_dataset_config" in value:
+        return {**named, "name": Slot(_free("train_data", set(request.names("data_configs"))))}
+    return named
 
 
 def block(request: Request, path: Path) -> Any:
     """What a key starts with where that is more than it requires; None elsewhere."""
-    return BLOCKS.get(path)
+    return BLOCKS.get(tuple(ANY if isinstance(step, int) else step for step in path))
 
 
 def choice(names: list[str]) -> Slot:
@@ -246,7 +286,8 @@ def _named(request: Request, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     known = request.names("data_configs")
-    swap = {key: Slot(known[0], tuple(known)) for key in ("train_data_config", "data_config") if key in value and known}
+    first = known[0] if known else ""
+    swap = {key: Slot(first, tuple(known)) for key in ("train_data_config", "data_config") if key in value}
     nested = {key: [_named(request, item) for item in one] for key, one in value.items() if isinstance(one, list)}
     return {**value, **nested, **swap}
 

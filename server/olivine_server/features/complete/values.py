@@ -76,7 +76,20 @@ def _offers(request: Request, schemas: list[Subschema], room: Place) -> Iterator
             yield from _references(request, one.reference, room)
         if not known:
             yield from _listed(one, room)
+        yield from _one_of_each(request, schema, room)
         yield from _structures(request, schema, room)
+
+
+def _one_of_each(request: Request, schema: Subschema, room: Place) -> Iterator[Completion]:
+    """A block for each value of the one key that an item requires, such as the name of a measurement."""
+    container = request.cursor.container
+    needed = [one for one in schema.properties if one.required]
+    if not isinstance(container, Array) or len(needed) != 1 or needed[0].name == "type":
+        return
+    taken = {text_of(child(item, needed[0].name)) for item in container.items}
+    for rank, value in enumerate(value for value in needed[0].values if value not in taken):
+        edit, more = room.edits({needed[0].name: value})
+        yield Completion(str(value), Kind.SNIPPET, edit, str(value), f"1{rank:03}", "", "", more, snippet=True)
 
 
 def _wants_list(schema: Subschema) -> bool:
