@@ -143,8 +143,9 @@ def _facts(case: Case, folder: Path) -> Facts:
 
 def _devices(options: str) -> DeviceFacts:
     said = dict(option.split("=") for option in options.split())
-    bf16 = said.get("bf16")
-    return DeviceFacts(has_cuda=said["cuda"] == "yes", bf16=None if bf16 is None else bf16 == "yes")
+    bf16, providers = said.get("bf16"), said.get("providers")
+    known = None if providers is None else frozenset(providers.split(","))
+    return DeviceFacts(said["cuda"] == "yes", None if bf16 is None else bf16 == "yes", known)
 
 
 class _Machine(NoFacts):

@@ -1,39 +1,56 @@
-"""This machine does not have the GPU that the config asks for.
+"""This machine does not have the GPU or the execution provider that the config asks for.
 
-A host with `CUDAExecutionProvider` or device `gpu` is to train on a CUDA GPU; a target with it is built for one.
+A host with `CUDAExecutionProvider` or device `gpu` is to train on a CUDA GPU; a target with a provider is built for it.
 
 ```json
 "systems": { "local_system": { "type": "LocalSystem", "accelerators": [{ "device": "gpu" }] } },
 "host": "local_system"
 ```
 
-Olivine refuses to train here for such a host: start the run on a machine with the GPU, or change the system. Building
-for a GPU that is elsewhere is fine; only measuring the result must wait.
+The config may be meant for another machine. On this one Olivine refuses to train for such a host. Building for a device
+that is elsewhere is fine; only measuring the result must wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from olivine_schemas.facts import DeviceFacts
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Node, Object, text_of
 
 from .reading import accelerators, is_local, providers
 from .rule import Context, Rule
-from .systems import CUDA, host_and_target
+from .systems import CUDA, DEVICES, host_and_target
 
 
 def _check(context: Context) -> Iterator[Problem]:
     devices = context.facts.devices()
-    if devices is None or devices.has_cuda:
+    if devices is None:
         return
     host, target = host_and_target(context)
+    if not devices.has_cuda:
+        yield from _without_gpu(host, target)
+    for system in (host,) if host is target else (host, target):
+        yield from _without_provider(system, devices)
+
+
+def _without_gpu(host: Object | None, target: Object | None) -> Iterator[Problem]:
     node = _asks_for_cuda(host, training=True)
     if node:
-        yield RULE.at(node, "This machine has no CUDA GPU to run the passes on.", severity=Severity.WARNING)
+        yield RULE.at(node, "This machine has no CUDA GPU to run the passes on.")
     other = _asks_for_cuda(target, training=False) if target is not host else None
     if other:
         yield RULE.at(other, "This machine has no CUDA GPU: the result is built for one, but cannot be measured here.")
+
+
+def _without_provider(system: Object | None, devices: DeviceFacts) -> Iterator[Problem]:
+    if devices.providers is None or not is_local(system):
+        return
+    for node in providers(system):
+        if node.value in DEVICES and node.value != CUDA and node.value not in devices.providers:
+            message = f"ONNX Runtime of this machine has no {node.value}: what is built for it cannot be measured here."
+            yield RULE.at(node, message)
 
 
 def _asks_for_cuda(system: Object | None, training: bool) -> Node | None:
