@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { LANGUAGES, type Environment, type Started } from './protocol';
+import { select } from './azure';
 import { showPlan } from './plan';
 import { refused } from './refusal';
 import type { Server } from './server';
@@ -22,6 +23,8 @@ export function commands(server: Server, log: vscode.LogOutputChannel): vscode.D
     command('runUpTo', (target) => runUpTo(server, target)),
     command('submit', (target) => run(server, target, 'olivine.submit')),
     command('plan', (target) => showPlan(server, uriOf(target))),
+    command('selectWorkspace', (target) => select(server, uriOf(target), 'workspaces')),
+    command('selectCompute', (target) => select(server, uriOf(target), 'computes')),
     command('newConfig', newConfig),
     command('checkEnvironment', () => checkEnvironment(server, log)),
     command('setupEnvironment', () => setUpEnvironment(server, log)),

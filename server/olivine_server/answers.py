@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from olivine_schemas.problems import Edit, Span
@@ -42,6 +43,8 @@ class Question:
     """What the client says of a capability, by path."""
     last_run: Callable[[Document], LastRun | None] = lambda document: None
     """How the newest run of a config went."""
+    listed: Callable[[Document, str], list[Json]] = lambda document, kind: []
+    """What there is of a kind at Azure ML, where it was asked for."""
 
     @property
     def offset(self) -> int:
@@ -62,7 +65,7 @@ class Question:
 
 def _completion(ask: Question) -> Json:
     snippets = bool(ask.can("textDocument", "completion", "completionItem", "snippetSupport"))
-    items = complete(ask.document, ask.offset, ask.document.facts)
+    items = complete(ask.document, ask.offset, ask.document.facts, partial(ask.listed, ask.document))
     return {"isIncomplete": False, "items": [shapes.completion(ask.positions, item, snippets) for item in items]}
 
 

@@ -259,7 +259,8 @@ class Server:
         document = self.workspace.get(params["textDocument"]["uri"])
         if document is None:
             return None
-        ask = Question(document, self._positions(document), params, self.settings, self._can, self._last_run)
+        told = self._last_run, self._listed
+        ask = Question(document, self._positions(document), params, self.settings, self._can, *told)
         return ANSWERS[method](ask)
 
     # Runs
@@ -304,6 +305,10 @@ class Server:
         paths = [*self.workspace.folders, *(document.path for document in self.workspace)]
         folders = {folder for path in paths if path for folder in (path, *path.parents)}
         return any((folder / ".olivine" / "runs").is_dir() for folder in folders)
+
+    def _listed(self, document: Document, kind: str) -> list[Json]:
+        """What there is of a kind at Azure ML, where it was asked for."""
+        return self._runs.listed(document, kind) if self._runs else []
 
     def _last_run(self, document: Document) -> LastRun | None:
         return self._runs.last_run(document) if self._runs else None

@@ -13,7 +13,7 @@ sys.path.append(str(Path(__file__).parents[1] / "server"))
 import pytest
 from desk import BARS, bars, command, ended, refusal, trains, until
 from editor import Editor, Json
-from names import TENANT
+from names import NAME, TENANT
 from workspaces import with_small_jobs
 
 if TYPE_CHECKING:
@@ -109,3 +109,29 @@ def test_a_config_of_this_machine_is_not_submitted(double: Double, tmp_path: Pat
         del config["host"]
         editor.change(uri, 2, {"text": json.dumps(config)})
         assert "AzureML" in refusal(editor, "submit", {"uri": uri})["message"]
+
+
+def test_a_workspace_and_a_compute_are_chosen_and_completed(double: Double, tmp_path: Path) -> None:
+    editor, uri = at_work(double, tmp_path)
+    with editor:
+        text = json.dumps({"input_model": {"type": "HfModel", "model_path": "org/model"}})
+        editor.change(uri, 2, {"text": text})
+        assert "select one first" in refusal(editor, "azure", {"uri": uri, "list": "computes"})["message"]
+        (item,) = command(editor, "azure", uri=uri, list="workspaces")["items"]
+        editor.change(uri, 3, command(editor, "azure", uri=uri, list="workspaces", choose=item["id"]))
+        computes = command(editor, "azure", uri=uri, list="computes")["items"]
+        assert {one["name"] for one in computes} == {"gpu-cluster", "cpu-cluster"}
+        chosen = command(editor, "azure", uri=uri, list="computes", choose="gpu-cluster")
+        config = json.loads(chosen["text"])
+        assert (config["azureml_client"]["workspace_name"], config["host"]) == (NAME, "azureml")
+        editor.change(uri, 4, {"text": (text := chosen["text"].replace('"gpu-cluster"', '""'))})
+        line, column = place_of(text, '"aml_compute": "')
+        offered = editor.ask("completion", uri, position={"line": line, "character": column})
+        assert {item["label"] for item in offered["items"]} == {"gpu-cluster", "cpu-cluster"}
+        assert editor.logged == []
+
+
+def place_of(text: str, words: str) -> tuple[int, int]:
+    """Line and column after some words."""
+    before = text[: text.index(words) + len(words)]
+    return before.count("\n"), len(before) - before.rfind("\n") - 1

@@ -30,6 +30,7 @@ COMMANDS: dict[str, dict[str, Takes]] = {
     "olivine.run": _START,
     "olivine.submit": _START,
     "olivine.plan": _CONFIG,
+    "olivine.azure": {"uri": Takes(str, needed=True), "list": Takes(str, needed=True), "choose": Takes(str)},
     "olivine.cancel": _RUN,
     "olivine.resume": _RUN,
     "olivine.listRuns": {},

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from olivine_server.workspace import Document, Workspace
 
 from .arguments import Refused, read_arguments
 from .asking import plan
+from .catalog import Catalog
 from .chat import Chats
 from .details import details, row
 from .environment import Environment, interpreter_for, look, python_of
@@ -55,6 +57,7 @@ class Runs:
         self._setting_up: tuple[Bar, Event] | None = None
         self._lock = Lock()
         self._watcher = Watcher(client, self._places, self._on_found, self._on_lost)
+        self._catalog = Catalog(self._token_giver)
         self._chats = Chats(client, lambda: self._starter().interpreter)
 
     def follow(self) -> None:
@@ -70,6 +73,7 @@ class Runs:
             "olivine.run": self._run,
             "olivine.submit": self._submit,
             "olivine.plan": self._plan,
+            "olivine.azure": self._azure,
             "olivine.cancel": self._cancel,
             "olivine.resume": self._resume,
             "olivine.listRuns": self._list,
@@ -102,6 +106,10 @@ class Runs:
         when = datetime.fromtimestamp(run.record.ended or run.record.created)
         ends = (known[0], known[-1]) if len(known) > 1 else None
         return LastRun(run.folder.id, run.record.state.value, f"{when:%Y-%m-%d %H:%M}", ends)
+
+    def listed(self, document: Document, kind: str) -> list[Json]:
+        """The computes, datastores or environments of a config's workspace, as far as they were asked for."""
+        return self._catalog.known(document, kind)
 
     # Commands
 
@@ -136,6 +144,10 @@ class Runs:
         document = self._document(values["uri"])
         up_to = _up_to(document, values)
         return lambda: plan(self._starter().interpreter, document, up_to)
+
+    def _azure(self, values: Mapping[str, Any]) -> Work:
+        document = self._document(values["uri"])
+        return partial(self._catalog.answer, self._starter, document, values["list"], values.get("choose"))
 
     def _resume(self, values: Mapping[str, Any]) -> Work:
         def work() -> Json:
@@ -254,14 +266,18 @@ class Runs:
 
     def _tokens(self, made: folder.RunFolder) -> TokenGiver | None:
         """What gives a run the tokens of the person who is signed in here, where it may need some."""
-        if not self._client.can("experimental", "olivine", "tokens"):
-            return None
         with suppress(OSError):
             if "azureml" in made.config.read_text(encoding="utf-8").lower():
-                from .tokens import TokenGiver  # few runs need it
-
-                return TokenGiver(self._client, made.id)
+                return self._token_giver(made.id)
         return None
+
+    def _token_giver(self, run_id: str) -> TokenGiver | None:
+        """What gives a process tokens; None where the editor has none. Raises OSError."""
+        if not self._client.can("experimental", "olivine", "tokens"):
+            return None
+        from .tokens import TokenGiver  # few need it
+
+        return TokenGiver(self._client, run_id)
 
     def _stop(self, run: Run) -> None:
         """Cancel a run in a thread of its own: that may take long."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from names import NAME, REGION, SUBSCRIPTION, TENANT
+from names import GROUP, NAME, REGION, SUBSCRIPTION, TENANT
 
 from . import spec
 from .blobs import ACCOUNT, URL, account_signature, container_signature
@@ -14,6 +14,7 @@ from .faults import azure_error
 from .service import Call, Reply, Route
 from .workspace import API, COMPUTES, PATH, STORAGE, TERMINAL, Run, new_id
 
+SIZES = {"gpu-cluster": "STANDARD_NC24ADS_A100_V4", "cpu-cluster": "STANDARD_DS3_V2"}
 _WORKSPACE = (
     r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/([^/]+)"
 )
@@ -44,10 +45,34 @@ def get_compute(call: Call) -> Reply:
     name = call.steps[0]
     if name not in COMPUTES:
         return Reply(404, azure_error("UserError", f"Compute {name} not found."))
-    size = {"vmSize": "STANDARD_NC24ADS_A100_V4", "vmPriority": "Dedicated", "allocationState": "Steady"}
+    return Reply(200, _compute(call, name))
+
+
+def _compute(call: Call, name: str) -> dict[str, Any]:
+    size = {"vmSize": SIZES[name], "vmPriority": "Dedicated", "allocationState": "Steady"}
     scale = {"scaleSettings": {"maxNodeCount": 2, "minNodeCount": 0, "nodeIdleTimeBeforeScaleDown": "PT120S"}}
     properties = {"computeType": "AmlCompute", "provisioningState": "Succeeded", "properties": size | scale}
-    return Reply(200, call.workspace.resource(f"/computes/{name}", "/computes", properties) | {"location": REGION})
+    return call.workspace.resource(f"/computes/{name}", "/computes", properties) | {"location": REGION}
+
+
+def list_computes(call: Call) -> Reply:
+    """Half of them on each page."""
+    shown = [_compute(call, name) for name in COMPUTES[call.query.get("page") == "2" :][:1]]
+    link = f"https://management.azure.com{PATH}/computes?api-version={call.query.get('api-version')}&page=2"
+    return Reply(200, {"value": shown, **({} if call.query.get("page") else {"nextLink": link})})
+
+
+def list_environments(call: Call) -> Reply:
+    properties = {"isArchived": False, "latestVersion": "3", "nextVersion": "4"}
+    return Reply(200, {"value": [call.workspace.resource("/environments/tuning", "/environments", properties)]})
+
+
+def query_resources(call: Call) -> Reply:
+    """The answer to the one query that is asked: the workspaces."""
+    if "machinelearningservices/workspaces" not in call.body["query"]:
+        return Reply(400, azure_error("BadRequest", "The double does not know this query."))
+    found = {"name": NAME, "resourceGroup": GROUP, "subscriptionId": SUBSCRIPTION, "location": REGION}
+    return Reply(200, {"totalRecords": 1, "count": 1, "data": [found], "facets": []})
 
 
 def _datastore(call: Call, name: str) -> dict[str, Any]:
@@ -208,6 +233,9 @@ def _against_spec(call: Call, tail: str) -> Reply | None:
 
 ROUTES: list[Route] = [
     ("GET", _OWN, get_workspace),
+    ("POST", "/providers/Microsoft.ResourceGraph/resources", query_resources),
+    ("GET", f"{_OWN}/computes", list_computes),
+    ("GET", f"{_OWN}/environments", list_environments),
     ("GET", f"{_OWN}/computes/([^/]+)", get_compute),
     ("GET", f"{_OWN}/datastores", list_datastores),
     ("GET", f"{_OWN}/datastores/([^/]+)", get_datastore),

@@ -14,8 +14,10 @@
     download     a job's results
     places       where files are that a config names in Azure
     inputs       those files brought here, for passes that run on this machine
+    listing      what there is to choose from, for an editor
     job          what runs on the compute
     host         all of it together
+    segment      passes that run there while others of the same run do not
 
 Only `connection`, `credentials`, `uploads`, `watch`, `transfer`, `download` and `places` import packages of Azure,
 which takes seconds.

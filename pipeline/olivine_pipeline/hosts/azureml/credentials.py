@@ -71,6 +71,8 @@ def token_giver() -> tuple[str, bytes] | None:
 
 def tenant_of(workspace: Workspace) -> str | None:
     """The tenant of a workspace's subscription, which Azure tells whoever asks without a token; None if not."""
+    if not workspace.subscription_id:
+        return None
     url = f"https://{workspace.cloud.management}/subscriptions/{workspace.subscription_id}?api-version=2022-12-01"
     client: PipelineClient[Any, Any] = PipelineClient("", policies=[])
     with suppress(AzureError):

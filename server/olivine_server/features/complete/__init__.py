@@ -17,7 +17,7 @@ from olivine_schemas.tree import Array, Cursor, Object, Scalar, child, locate
 from . import outside, snippets
 from .items import Completion, Kind, accept
 from .keys import keys
-from .request import Request
+from .request import Listed, Request
 from .values import values
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ DAMAGE = (*LOST, "unexpected-text", "missing-comma")
 """Syntax errors after which the indentation has a say in how a text is read."""
 
 
-def complete(document: Document, offset: int, facts: Facts = NO_FACTS) -> list[Completion]:
+def complete(
+    document: Document, offset: int, facts: Facts = NO_FACTS, listed: Listed = lambda kind: []
+) -> list[Completion]:
     """What may be typed at an offset of a JSON config, best first; nothing in comments and in YAML."""
     if document.yaml or _in_comment(document, offset):
         return []
     cursor = locate(document.tree, offset)
-    request = Request(document, offset, facts, cursor)
+    request = Request(document, offset, facts, cursor, listed)
     if not isinstance(document.tree, (Object, Array)):
         return snippets.configs(request)
     if cursor.container is None or _in_debris(document, cursor, offset):

@@ -30,6 +30,8 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(FOLDERS, ("/",)),
 }
 """Keys whose value is a path, and how the names end that are offered; any name where nothing is said."""
+LISTED = {"aml_compute": "computes", "datastores": "datastores", "datastore_name": "datastores"}
+"""Keys whose value names something of the workspace at Azure ML."""
 LOADER_SUFFIXES = {"json": (".json", ".jsonl"), "csv": (".csv", ".tsv"), "parquet": (".parquet",), "text": (".txt",)}
 _FIELD = re.compile(r"(?<!\{)(?:\{\{)*\{([^{}\"]*)\Z")
 _FIELD_NAME = re.compile(r"[^{}.\[\]!:\"\\]+")
@@ -55,6 +57,9 @@ def offers(request: Request) -> list[tuple[str, Kind, str]]:
         written = child(request.document.tree, "passes")
         names = [member.name for member in written.members] if isinstance(written, Object) else []
         return [(name, Kind.REFERENCE, "passes") for name in names]
+    if key in LISTED or (key == "name" and "aml_environment_config" in request.cursor.path):
+        items = request.listed(LISTED.get(key, "environments"))
+        return [(str(one["name"]), Kind.REFERENCE, str(one.get("detail", ""))) for one in items]
     if key in SUFFIXES or (key == "path" and "config" in request.cursor.path):
         return list(_paths(request, key))
     return []

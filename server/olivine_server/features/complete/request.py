@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ...workspace import Document
 
 
+Listed = Callable[[str], list[dict[str, Any]]]
+"""What there is of a kind at Azure ML, each with its `name` and some `detail`; nothing where nobody has asked."""
+
+
 @dataclass(frozen=True)
 class Request:
     """Where completion is asked for."""
@@ -27,6 +31,7 @@ class Request:
     offset: int
     facts: Facts
     cursor: Cursor
+    listed: Listed = lambda kind: []
 
     @property
     def text(self) -> str:
