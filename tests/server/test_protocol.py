@@ -179,6 +179,45 @@ def test_an_edit_behind_an_emoji_and_a_line_separator_goes_where_it_should(units
         assert editor.ask("hover", URI, position={"line": 0, "character": at + 1})["range"] == place(0, at - 1, at + 5)
 
 
+# YAML
+
+YAML_URI = "file:///folder/olive-config.yaml"
+YAML = """\
+input_model: {type: HfModel, model_path: org/model}
+data_configs:
+  - name: rows  # 😀
+    type: HuggingfaceContainer
+passes:
+  ft:
+    type: LoRB
+    train_data_config: rows
+"""
+
+
+def test_a_yaml_config_is_checked_explained_and_navigated() -> None:
+    name, use = place(2, 10, 14), place(7, 23, 27)
+    with Editor() as editor:
+        editor.start(PULL)
+        editor.open(YAML_URI, YAML)
+        (item,) = editor.ask("diagnostic", YAML_URI)["items"]
+        assert (item["code"], item["range"]) == ("unknown-type", place(6, 10, 14))
+        hover = editor.ask("hover", YAML_URI, position={"line": 2, "character": 5})
+        assert hover["range"] == place(2, 4, 8)
+        assert editor.ask("definition", YAML_URI, position=use["start"]) == [{"uri": YAML_URI, "range": name}]
+        references = {"context": {"includeDeclaration": True}, "position": name["start"]}
+        found = editor.ask("references", YAML_URI, **references)
+        assert [one["range"] for one in found] == [name, use]
+        assert [one["name"] for one in editor.ask("documentSymbol", YAML_URI)] == [
+            "input_model",
+            "data_configs",
+            "passes",
+        ]
+        editor.change(YAML_URI, 2, {"range": place(6, 10, 14), "text": "LoRA"})
+        assert codes(editor.ask("diagnostic", YAML_URI)["items"]) == []
+        editor.change(YAML_URI, 3, {"range": place(7, 23, 27), "text": "lines"})
+        assert codes(editor.ask("diagnostic", YAML_URI)["items"]) == ["dangling-data-config"]
+
+
 # Answers
 
 
