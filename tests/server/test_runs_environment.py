@@ -157,3 +157,23 @@ def test_setting_up_stops_when_asked(tmp_path: Path) -> None:
     stop.set()
     with pytest.raises(Refused, match="cancelled"):
         set_up([Step("waiting", (python("input()"),) * 2)], tmp_path / "log", lambda *news: None, stop)
+
+
+@pytest.mark.skipif(look(sys.executable).azure, reason="this Python has the packages of Azure")
+def test_a_python_without_the_packages_of_azure_submits_nothing(make_desk: Callable[[Json], Desk]) -> None:
+    client = dict.fromkeys(("subscription_id", "resource_group", "workspace_name"), "x")
+    system = {"type": "AzureML", "aml_compute": "c", "aml_docker_config": {"base_image": "i"}}
+    flow = {**config(), "azureml_client": client, "systems": {"cloud": system}, "host": "cloud"}
+    desk = make_desk(flow)
+    with desk.sit_down() as editor:
+        assert not command(editor, "checkEnvironment")["azure"]
+        for name in ("submit", "run"):
+            error = refusal(editor, name, {"uri": desk.uri})
+            assert "olivine[azure]" in error["message"]
+            assert not error["data"]["environment"]["ok"]
+        assert command(editor, "listRuns") == []
+
+
+def test_an_environment_for_jobs_of_azure_ml_has_their_packages(tmp_path: Path) -> None:
+    *_, olivine = steps(tmp_path, "cpu", sys.executable, azure=True)
+    assert "[pipeline,azure]" in olivine.commands[0][-1]

@@ -53,7 +53,7 @@ class Runs:
         self._workspace = workspace
         self._settings = settings
         self._stopping: set[Path] = set()
-        self._sound: set[str] = set()
+        self._sound: dict[str, Environment] = {}
         self._setting_up: tuple[Bar, Event] | None = None
         self._lock = Lock()
         self._watcher = Watcher(client, self._places, self._on_found, self._on_lost)
@@ -130,7 +130,7 @@ class Runs:
         assert config is not None
 
         def work() -> Json:
-            starter = self._starter()
+            starter = self._starter(azure=has_job(document.workflow))
             return self._begun(starter.start(config, document.text, arguments))
 
         return work
@@ -147,7 +147,8 @@ class Runs:
 
     def _azure(self, values: Mapping[str, Any]) -> Work:
         document = self._document(values["uri"])
-        return partial(self._catalog.answer, self._starter, document, values["list"], values.get("choose"))
+        starter = partial(self._starter, azure=True)
+        return partial(self._catalog.answer, starter, document, values["list"], values.get("choose"))
 
     def _resume(self, values: Mapping[str, Any]) -> Work:
         def work() -> Json:
@@ -215,10 +216,11 @@ class Runs:
                 raise Refused("An environment is being set up already.")
             self._setting_up = Bar(self._client, f"olivine-setup-{target}", "Olivine: setting up"), Event()
         bar, stop = self._setting_up
+        azure = any("azureml" in document.text.lower() for document in self._workspace)
 
         def work() -> Json:
             try:
-                log = make(target, device, bar.show, stop)
+                log = make(target, device, bar.show, stop, azure=azure)
             finally:
                 bar.end("")
                 self._setting_up = None
@@ -252,16 +254,19 @@ class Runs:
     def _environment(self) -> Environment:
         return look(interpreter_for(self._settings().interpreter, self._workspace.root))
 
-    def _starter(self) -> Starter:
-        """What starts runs, with a Python that has what they need. Raises Refused."""
+    def _starter(self, *, azure: bool = False) -> Starter:
+        """What starts runs, with a Python that has what they need, for jobs of Azure ML too. Raises Refused."""
         settings = self._settings()
         interpreter = interpreter_for(settings.interpreter, self._workspace.root)
-        if interpreter not in self._sound:
+        known = self._sound.get(interpreter)
+        if known is None or (azure and not known.azure):
             found = look(interpreter)
+            if found.ok and azure and not found.azure:
+                found = replace(found, message=f"{interpreter} lacks the packages for Azure ML: olivine[azure].")
             if not found.ok:
                 advice = "The command olivine.setupEnvironment makes one that has it all."
                 raise Refused(f"{found.message} {advice}", {"environment": found.to_data()})
-            self._sound.add(interpreter)
+            self._sound[interpreter] = found
         return Starter(interpreter, settings.at_once, self._tokens)
 
     def _tokens(self, made: folder.RunFolder) -> TokenGiver | None:

@@ -21,7 +21,12 @@ READY = "olivine.ready"
 
 _PROBE = """
 import json, platform
-told = {"python": platform.python_version(), "packages": None}
+from importlib.metadata import PackageNotFoundError, distribution
+told = {"python": platform.python_version(), "packages": None, "azure": True}
+try:
+    distribution("azure-ai-ml"), distribution("azure-identity")
+except PackageNotFoundError:
+    told["azure"] = False
 try:
     from olivine_pipeline import doctor
     told["packages"] = [[f.about, f.verdict, f.text] for f in doctor.packages()]
@@ -49,6 +54,8 @@ class Environment:
     python: str = ""
     packages: tuple[Package, ...] = ()
     message: str = ""
+    azure: bool = False
+    """Whether it has what jobs of Azure ML need."""
 
     @property
     def ok(self) -> bool:
@@ -106,4 +113,4 @@ def _judged(interpreter: str, told: dict[str, Any]) -> Environment:
     packages = tuple(Package(name, verdict != "no", text) for name, verdict, text in told["packages"])
     wrong = [f"{each.name} {each.text}" for each in packages if not each.ok]
     message = f"{interpreter} lacks what runs need: {'; '.join(wrong)}." if wrong else ""
-    return Environment(interpreter, python, packages, message)
+    return Environment(interpreter, python, packages, message, told["azure"])

@@ -49,8 +49,8 @@ def device_found() -> Device:
     return "directml" if sys.platform == "win32" else "cpu"
 
 
-def steps(folder: Path, device: Device, base: str) -> list[Step]:
-    """What is done to set up `folder`, with the Python `base` to begin with."""
+def steps(folder: Path, device: Device, base: str, *, azure: bool = False) -> list[Step]:
+    """What is done to set up `folder`, with the Python `base` to begin with; `azure` for jobs of Azure ML too."""
     python = str(python_of(folder))
     pip = (python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off")
     torch: tuple[tuple[str, ...], ...] = ((*pip, torch_requirement()),)
@@ -60,14 +60,14 @@ def steps(folder: Path, device: Device, base: str) -> list[Step]:
     return [
         Step("making the environment", ((base, "-m", "venv", str(folder)),)),
         Step("installing torch", torch),
-        Step("installing Olivine", ((*pip, olivine_requirement(EXTRAS[device])),)),
+        Step("installing Olivine", ((*pip, olivine_requirement(EXTRAS[device] + (",azure" if azure else ""))),)),
     ]
 
 
-def make(folder: Path, device: Device, tell: Callable[[str, int], None], stop: Event) -> Path:
+def make(folder: Path, device: Device, tell: Callable[[str, int], None], stop: Event, *, azure: bool = False) -> Path:
     """Set up `folder`, and tell the log of that. `tell` is as for `set_up`, which raises Refused."""
     log = folder.with_name(f"{folder.name}-setup.log")
-    set_up(steps(folder, device, sys.executable), log, tell, stop)
+    set_up(steps(folder, device, sys.executable, azure=azure), log, tell, stop)
     (folder / READY).touch()
     return log
 

@@ -129,13 +129,16 @@ class ParentCredential:
         """`tenant` finds whose tokens to ask for where nobody says."""
         self._address = address
         self._secret = secret
-        self._tenant = cache(tenant)
+        self._find_tenant = tenant
+        self._tenant: str | None = None
 
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **more: Any
     ) -> AccessToken:
         """A token; `CredentialUnavailableError` where the process is gone or has none."""
-        question = {"scopes": list(scopes), "claims": claims, "tenant": tenant_id or self._tenant()}
+        if not tenant_id and self._tenant is None:
+            self._tenant = self._find_tenant()
+        question = {"scopes": list(scopes), "claims": claims, "tenant": tenant_id or self._tenant}
         try:
             with Client(self._address, authkey=self._secret) as connection:
                 connection.send_bytes(json.dumps(question).encode())
