@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +99,12 @@ def test_what_was_listed_is_offered(kind: str, text: str) -> None:
     document = Document("", text.replace("|", ""))
     assert [item.label for item in complete(document, offset, listed=listed)] == ["mine"]
     assert complete(document, offset) == []
+
+
+def test_the_server_loads_neither_packages_of_azure_nor_what_gives_tokens() -> None:
+    code = (
+        "import sys, olivine_server.lsp, olivine_server.answers, olivine_server.runs.commands;"
+        "print(*{'azure', 'msal', 'multiprocessing.connection', 'olivine_pipeline'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []

@@ -277,12 +277,14 @@ class Runs:
         return None
 
     def _token_giver(self, run_id: str) -> TokenGiver | None:
-        """What gives a process tokens; None where the editor has none. Raises OSError."""
+        """What gives a process tokens; None where the editor has none, or this machine no place for that."""
         if not self._client.can("experimental", "olivine", "tokens"):
             return None
         from .tokens import TokenGiver  # few need it
 
-        return TokenGiver(self._client, run_id)
+        with suppress(OSError):
+            return TokenGiver(self._client, run_id)
+        return None
 
     def _stop(self, run: Run) -> None:
         """Cancel a run in a thread of its own: that may take long."""

@@ -7,7 +7,6 @@ import re
 import secrets
 import shlex
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from olivine_pipeline.journal import Journal
 from olivine_pipeline.passes.base import Kind, pass_types
 from olivine_pipeline.plan import Config, Wishes, load_config
 from olivine_pipeline.publish import foreign
+from olivine_pipeline.scratch import scratch_folder
 from olivine_schemas.files import write_whole
 from olivine_schemas.runs import RunState
 
@@ -165,7 +165,7 @@ def _place(given: CloudInput) -> str:
 def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> object:
     """Upload the snapshot and submit the job."""
     voice.journal.progress("uploading", 0, 0, "job")
-    with tempfile.TemporaryDirectory(prefix="olivine-") as temporary:
+    with scratch_folder() as temporary:
         _stage(prepared, Path(temporary))
         voice.cancel.check()
         sent = [Path(temporary, CODE), Path(temporary, CONTEXT)]
