@@ -25,7 +25,8 @@ const refusals = new Set<string>();
 /** Answer a question of the server; null where there is no token, for then a run looks elsewhere. */
 export async function giveToken(question: Question, log: Pick<vscode.LogOutputChannel, 'info'>): Promise<Token | null> {
   const { runId, scopes, tenant, claims } = question;
-  if (refusals.has(runId)) return null;
+  const wished = vscode.workspace.getConfiguration('olivine').get('azure.editorAccount', true);
+  if (!wished || refusals.has(runId)) return null;
   try {
     const wanted = tenant ? [...scopes, `VSCODE_TENANT:${tenant}`] : scopes;
     // A challenge of Azure's is met by a new sign-in.

@@ -43,6 +43,13 @@ it('does not ask a person twice who has refused a run', async () => {
   expect(await giveToken(ask({ runId: 'another' }), log)).not.toBeNull();
 });
 
+it('asks no account where the person wants another way', async () => {
+  const settings = vi.spyOn(vscode.workspace, 'getConfiguration');
+  settings.mockReturnValueOnce({ get: () => false } as unknown as vscode.WorkspaceConfiguration);
+  expect(await giveToken(ask(), log)).toBeNull();
+  expect(getSession).not.toHaveBeenCalled();
+});
+
 it('logs no token', async () => {
   await giveToken(ask(), log);
   expect(log.info).not.toHaveBeenCalled();
