@@ -97,6 +97,13 @@ def test_attach_shows_a_run_to_its_end_and_ends_as_it_did(folder: Path) -> None:
     assert "done in" in olivine("attach", "--plain", cwd=folder).stdout  # also afterwards
 
 
+def test_attach_shows_all_of_a_run_also_where_the_clock_was_set_back(folder: Path) -> None:
+    run_well(folder)
+    (kept,) = run_folders(folder)
+    kept.update(lambda record: replace(record, created=record.created + 86400, started=record.created + 86400))
+    assert "done in" in olivine("attach", "--plain", cwd=folder).stdout
+
+
 @pytest.mark.parametrize(
     ("state", "code", "words"),
     [(RunState.LOST, 3, "olivine resume"), (RunState.CANCELLED, 130, ""), (RunState.FAILED, 3, "")],

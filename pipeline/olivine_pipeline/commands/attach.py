@@ -47,7 +47,7 @@ def watch(folder: RunFolder, display: Display) -> int:
     follower = Follower(folder.events)
     follower.skip_to_last(RECENT_BYTES)
     record, told, refused = settled(folder), None, False
-    began = (record.started or record.created) if record else 0.0
+    began = (record.started or 0.0) if record and record.attempt > 1 else 0.0  # a clock may be set back in between
     if follower.offset:  # the first event names the passes
         for event in head(folder):
             display.write(event)

@@ -111,7 +111,7 @@ class Watcher:
         """The run's folder is gone. Where the run goes on all the same, its bar stays, and it can be stopped."""
         with self._lock:
             if self.runs.pop(run.folder.path, None):
-                if _goes_on(run) and not run.folder.path.exists():
+                if _goes_on(run) and not run.folder.record_file.exists():  # else its folder was closed in the editor
                     self.strays[run.folder.path] = run
                 elif run.bar:
                     run.bar.end("deleted")
