@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,19 @@ class Plan:
     def workflow(self) -> Workflow:
         return self.config.workflow
 
+    @property
+    def segments(self) -> list[list[PlannedPass]]:
+        """The passes in groups that run as one: each by itself on this machine, those of a job together."""
+        groups = itertools.groupby(self.passes, lambda step: step.name if step.site.here else step.site.host)
+        return [list(group) for _, group in groups]
+
+    def waiting(self, steps: list[PlannedPass]) -> list[PlannedPass]:
+        """What has to run of a segment: what comes after its last result. Of a job some results stay where it ran."""
+        start = max((number for number, step in enumerate(steps, 1) if step.entry), default=0)
+        while 0 < start < len(steps) and steps[start].model.settings.get("quantization"):
+            start -= 1  # only the job that trains on a quantized base can say so to its merging
+        return steps[start:]
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -185,7 +199,8 @@ def _plan(config: Config, wishes: Wishes) -> Plan:
         if name == up_to:
             break
     store.digests.save()
-    return Plan(config, first, passes, store, engine_site, inputs, wishes)
+    here = next((step.site for step in passes if step.site.here), engine_site)
+    return Plan(config, first, passes, store, here, inputs, wishes)
 
 
 def _with_downloads(config: Config, store: Store) -> tuple[Config, tuple[CloudInput, ...]]:
@@ -224,7 +239,7 @@ def _plan_pass(
     if entry.host is not None:
         site = _site(config, entry.host, config.workflow.engine.target, (*place, "host"))
     try:
-        settled = pass_type.settle(parameters, site, model)
+        settled = pass_type.settle(parameters, site, model) if site.here else Settled(parameters)
         key = _key(config, pass_type, settled.parameters, site, model, store)
     except RunError as error:
         config.refuse(error.code, f"{error.message} {error.hint}".strip(), *place, "config")
@@ -256,9 +271,17 @@ def _key(config: Config, pass_type: PassType, parameters: Any, site: Site, model
             "model": model.key,
             "data": sources,
             "device": site.device.kind,
-            "versions": {name: _version(name) for name in pass_type.packages},
+            "versions": _versions(pass_type, site),
         }
     )
+
+
+def _versions(pass_type: PassType, site: Site) -> Any:
+    if site.here:
+        return {name: _version(name) for name in pass_type.packages}
+    from .hosts.azureml.segment import environment_of
+
+    return environment_of(site.host, site.folder)
 
 
 def _data_key(config: Config, name: str, store: Store) -> dict[str, Any]:
@@ -308,6 +331,10 @@ def _input_model(config: Config, store: Store) -> ModelRef:
 def _site(config: Config, host: str | System | None, target: str | System | None, place: TreePath) -> Site:
     host_system = config.workflow.system(host)
     target_system = config.workflow.system(target) if target is not None else host_system
+    if host_system.type == "AzureML":
+        from .hosts.azureml.segment import remote_device
+
+        return Site(host_system, target_system, remote_device(host_system), config.folder)
     if host_system.type != "LocalSystem":
         message = f"Olivine runs passes on this machine, not yet on a system of type {host_system.type}."
         config.refuse("system-not-run", message, *place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,12 @@ class Measurements:
         again = self._plan.workflow.engine.clean_evaluation_cache
         return not again and _stored(self._plan.store, self._key(stage)) is not None
 
+    def keep(self, stage: Stage, measured: Measured) -> None:
+        """Remember what was measured of a stage elsewhere."""
+        text = json.dumps(asdict(measured), indent=1)
+        record = {"evaluation": stage.name}
+        self._plan.store.commit(self._key(stage), record, lambda folder: _write(folder / "measured.json", text))
+
     def measure(self, stage: Stage) -> Measured:
         """The measurements of a stage, from the store where they are there."""
         key = self._key(stage)
@@ -134,7 +140,7 @@ class Measurements:
         measured = None if again else _stored(store, key)
         if measured is None:
             with store.lock(key, self._cancel.check):  # another run may measure the same at this moment
-                measured = (None if again else _stored(store, key)) or self._measure(stage, key)
+                measured = (None if again else _stored(store, key)) or self._measure(stage)
         self._journal.evaluated(stage.name, asdict(measured.metrics))
         return measured
 
@@ -148,13 +154,12 @@ class Measurements:
             }
         )
 
-    def _measure(self, stage: Stage, key: str) -> Measured:
+    def _measure(self, stage: Stage) -> Measured:
         self._cancel.check()
         self._journal.progress(f"measuring {stage.name}", 0, 0, "row")
-        measured = self._measure_onnx(stage) if stage.model.kind == "onnx" else self._measure_torch(stage)
-        text = json.dumps(asdict(measured), indent=1)
-        record = {"evaluation": stage.name}
-        self._plan.store.commit(key, record, lambda folder: _write(folder / "measured.json", text))
+        there = stage if stage.site.here else replace(stage, site=self._plan.site)
+        measured = self._measure_onnx(there) if stage.model.kind == "onnx" else self._measure_torch(there)
+        self.keep(stage, measured)
         return measured
 
     def release(self) -> None:
@@ -268,6 +273,17 @@ def _rendered(config: DataConfig, rows: list[Any], plan: Plan) -> list[str]:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def measured_elsewhere(report: dict[str, Any]) -> list[Measured]:
+    """What a run on another machine measured, by its report.json: of each of its stages, in order."""
+    found = []
+    for stage in report["stages"]:
+        metrics = {key: value for key, value in stage.items() if key != "name"}
+        samples = [sample for sample in report["samples"] if stage["name"] in sample["answers"]]
+        answers = [Answer(one["prompt"], one["expected"], one["answers"][stage["name"]]) for one in samples]
+        found.append(Measured(StageMetrics(**metrics), answers))
+    return found
 
 
 def _stored(store: Store, key: str) -> Measured | None:

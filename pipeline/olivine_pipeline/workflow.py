@@ -25,16 +25,19 @@ from .passes.base import TRAINING_RECORD, Job
 from .plan import Plan, PlannedPass, Wishes, installed_versions, plan, understanding
 from .publish import foreign, publish
 from .report import LossPoint, PassRecord, RunReport, SampleAnswers
-from .stages import Measured, Measurements, Stage, stages_of
+from .stages import Measured, Measurements, Stage, measured_elsewhere, stages_of
 from .store import Entry
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A pass of this run: its artifact, how long it took, and whether it was there already."""
+    """A pass of this run: its artifact, how long it took, and whether it was there already.
+
+    No artifact where it stayed at Azure ML, which keeps only the last of a kind.
+    """
 
     planned: PlannedPass
-    entry: Entry
+    entry: Entry | None
     seconds: float
     cached: bool
 
@@ -47,6 +50,10 @@ def prepare(config: Path, text: str | None = None, wishes: Wishes | None = None)
         from .hosts.azureml.inputs import require_packages
 
         require_packages(planned.config, planned.store, planned.inputs)
+    if not all(step.site.here for step in planned.passes):
+        from .hosts.azureml.segment import refuse_unfit
+
+        refuse_unfit(planned)
     if planned.config.checked.errors:
         with understanding(planned.config):
             has_work(planned)
@@ -67,8 +74,8 @@ def fetch(planned: Plan, journal: Journal, cancel: Cancel) -> Plan:
 def has_work(planned: Plan) -> bool:
     """Whether a run of the plan makes or measures anything, or finds all of it in the cache."""
     measurements = Measurements(planned, Journal(), Cancel())
-    made = all(step.entry for step in planned.passes)
-    return not made or not all(measurements.is_known(stage) for stage in stages_of(planned))
+    waiting = any(planned.waiting(steps) for steps in planned.segments)
+    return waiting or not all(measurements.is_known(stage) for stage in stages_of(planned))
 
 
 def run(planned: Plan, journal: Journal, *, cancel: Cancel, resumed: bool = False) -> RunReport:
@@ -103,23 +110,61 @@ def _run_passes(
     stages = stages_of(planned)
     measured: dict[str, Measured] = {}
     finished: list[Finished] = []
-    for index, step in enumerate(planned.passes, 1):
-        finished.append(_run_pass(planned, step, index, resumed, journal, cancel))
+    for steps in planned.segments:
+        if steps[0].site.here:
+            finished.append(_run_pass(planned, steps[0], len(finished) + 1, resumed, journal, cancel))
+        else:
+            finished += _run_there(planned, steps, len(finished) + 1, resumed, measurements, journal, cancel)
         made = {planned.model.key, *(f.planned.key for f in finished)}
+        elsewhere = {f.planned.key for f in finished if f.entry is None}
         for stage in stages:
-            if stage.model.key in made and stage.name not in measured:
+            here = stage.model.key not in elsewhere or measurements.is_known(stage)
+            if here and stage.model.key in made and stage.name not in measured:
                 measured[stage.name] = _measure(measurements, stage, finished[-1], planned)
         measurements.release()
         gc.collect()  # a Trainer refers to itself; its model must be gone before the next one is loaded
-    for stage in stages:
-        if stage.name not in measured:
-            measured[stage.name] = measurements.measure(stage)
+    for stage in stages if not planned.passes else ():
+        measured[stage.name] = measurements.measure(stage)
     return finished, measured
+
+
+def _run_there(
+    planned: Plan,
+    steps: list[PlannedPass],
+    first: int,
+    resumed: bool,
+    measurements: Measurements,
+    journal: Journal,
+    cancel: Cancel,
+) -> list[Finished]:
+    """The passes of a segment as one job, which measures them too; without those whose results are here."""
+    from .hosts.azureml import segment
+
+    waiting = planned.waiting(steps)
+    done = steps[: len(steps) - len(waiting)]
+    for number, step in enumerate(done, first):
+        journal.pass_skipped(step.name, step.type.name, number, len(planned.passes), step.key)
+    finished = [Finished(step, step.entry, 0.0, True) for step in done]
+    if not waiting:
+        return finished
+    cancel.check()
+    for step in waiting if not resumed else ():
+        if planned.workflow.passes[step.name][0].clean_run_cache:
+            planned.store.discard(step.key)
+    outcome = segment.run(planned, waiting, first + len(done), journal, cancel)
+    stages = [stage for stage in stages_of(planned) if stage.model.key in {step.key for step in waiting}]
+    if waiting[0].model == planned.model and planned.workflow.engine.evaluate_input_model:
+        stages.insert(0, stages_of(planned)[0])
+    for stage, measured in zip(stages, measured_elsewhere(outcome.report) if outcome else ()):  # noqa: B905
+        measurements.keep(stage, measured)
+    seconds = outcome.seconds if outcome else {}
+    return finished + [Finished(s, planned.store.get(s.key), seconds.get(s.name, 0.0), False) for s in waiting]
 
 
 def _load_libraries(planned: Plan, journal: Journal) -> None:
     """Import what the passes to be run need, then fork the children that need the same: they share it."""
-    waiting = [step.type for step in planned.passes if not step.entry]
+    segments = [planned.waiting(steps) for steps in planned.segments if steps[0].site.here]
+    waiting = [step.type for steps in segments for step in steps]
     modules = dict.fromkeys(module for pass_type in waiting for module in pass_type.modules)
     if not modules:
         return
@@ -256,7 +301,8 @@ def _report(planned: Plan, finished: list[Finished], measured: dict[str, Measure
 def _training_record(finished: list[Finished]) -> dict[str, Any]:
     for step in finished:
         with suppress(OSError, ValueError):
-            return dict(json.loads((step.entry.path / TRAINING_RECORD).read_text()))
+            if step.entry:
+                return dict(json.loads((step.entry.path / TRAINING_RECORD).read_text()))
     return {}
 
 
@@ -267,7 +313,8 @@ def _publish(planned: Plan, finished: list[Finished], result: RunReport, journal
     results: dict[str, Entry] = {}
     if not planned.workflow.engine.no_artifacts:
         for step in finished:
-            results[_result_name(step.planned)] = step.entry
+            if step.entry:
+                results[_result_name(step.planned)] = step.entry
 
     def describe() -> None:
         for name in results:

@@ -30,7 +30,7 @@ def _is_missing(name: str) -> bool:
 
 
 MISSING = next((name for name in NEEDED if _is_missing(name)), None)
-ALONE = ("test_prepare.py", "test_job.py", "test_inputs_without.py")
+ALONE = ("test_prepare.py", "test_job.py", "test_inputs_without.py", "test_mixed_plan.py")
 """Tests of what is done before anyone is contacted."""
 collect_ignore = [path.name for path in Path(__file__).parent.glob("test_*.py") if MISSING and path.name not in ALONE]
 

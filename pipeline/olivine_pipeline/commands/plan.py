@@ -71,11 +71,13 @@ def of_this_machine(path: Path, text: str, wishes: Wishes) -> str:
     lines = [f"{path} on {device.kind} ({device.name})"]
     rows = [("pass", "type", "", "about", "memory", "disk")]
     for step, estimate in zip(planned.passes, estimate_passes(planned), strict=True):
-        rows.append((step.name, step.type.name, "cached" if step.entry else "to run", *takes(step, estimate)))
+        state = "cached" if step.entry else "to run" if step.site.here else f"to run at {step.site.device.name}"
+        rows.append((step.name, step.type.name, state, *takes(step, estimate)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows if planned.passes else []):
         cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         lines.append(f"  {f'{number}.' if number else '  '} {cells}")
+    lines += [f"  needs {one.address}" for one in planned.inputs]
     if not planned.passes:
         lines.append("  no passes: a run measures the input model only")
     return "\n".join(lines)

@@ -56,6 +56,11 @@ class Site:
     device: Device
     folder: Path
 
+    @property
+    def here(self) -> bool:
+        """Whether that is this machine."""
+        return self.host.type == "LocalSystem"
+
 
 @dataclass(frozen=True)
 class Settled:

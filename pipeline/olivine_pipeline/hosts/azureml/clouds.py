@@ -12,12 +12,15 @@ PUBLIC = "AzureCloud"
 
 @dataclass(frozen=True)
 class Cloud:
-    """A cloud: host names of its resource manager, its sign-in, and what the names of its key vaults end in."""
+    """A cloud: host names of its resource manager and its sign-in, what the names of its key vaults end in, and the
+    host that knows in which region a registry is.
+    """
 
     name: str
     management: str
     authority: str
     vaults: str
+    registries: str
 
     @property
     def audience(self) -> str:
@@ -28,10 +31,26 @@ class Cloud:
 CLOUDS = {
     cloud.name: cloud
     for cloud in (
-        Cloud(PUBLIC, "management.azure.com", "login.microsoftonline.com", "vault.azure.net"),
-        Cloud("AzureChinaCloud", "management.chinacloudapi.cn", "login.chinacloudapi.cn", "vault.azure.cn"),
         Cloud(
-            "AzureUSGovernment", "management.usgovcloudapi.net", "login.microsoftonline.us", "vault.usgovcloudapi.net"
+            PUBLIC,
+            "management.azure.com",
+            "login.microsoftonline.com",
+            "vault.azure.net",
+            "eastus.api.azureml.ms",
+        ),
+        Cloud(
+            "AzureChinaCloud",
+            "management.chinacloudapi.cn",
+            "login.chinacloudapi.cn",
+            "vault.azure.cn",
+            "chinaeast2.api.ml.azure.cn",
+        ),
+        Cloud(
+            "AzureUSGovernment",
+            "management.usgovcloudapi.net",
+            "login.microsoftonline.us",
+            "vault.usgovcloudapi.net",
+            "usgovarizona.api.ml.azure.us",
         ),
     )
 }

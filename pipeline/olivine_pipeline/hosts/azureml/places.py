@@ -15,8 +15,6 @@ from olivine_pipeline.errors import RunError
 from .connection import Connection
 from .transfer import RemoteFile, Transfer, is_below
 
-REGISTRIES = "https://eastus.api.azureml.ms"
-"""Knows in which region a registry is."""
 _REGISTRY_API = "2021-10-01-dataplanepreview"
 _MODEL = re.compile(r"azureml:([^/:]+):([^/:]+)")
 _REGISTRY_MODEL = re.compile(r"azureml://registries/([^/]+)/models/([^/]+)/versions/([^/]+)")
@@ -110,7 +108,8 @@ def _output(connection: Connection, job: str, output: str) -> str:
 
 def _in_registry(connection: Connection, address: str, registry: str, name: str, version: str) -> Place:
     """A model in a registry, whose storage is opened for each model by itself."""
-    where = connection.ask("GET", f"{REGISTRIES}/registrymanagement/v1.0/registries/{registry}/discovery")
+    services = f"https://{connection.workspace.cloud.registries}/registrymanagement/v1.0"
+    where = connection.ask("GET", f"{services}/registries/{registry}/discovery")
     base = str(where["primaryRegionResourceProviderUri"]).rstrip("/") + "/mferp/managementfrontend"
     group = f"/subscriptions/{where['subscriptionId']}/resourceGroups/{where['resourceGroup']}"
     root = f"{base}{group}/providers/Microsoft.MachineLearningServices/registries/{registry}"

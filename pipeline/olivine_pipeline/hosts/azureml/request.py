@@ -165,7 +165,7 @@ def _refuse_mixed(config: Config, host: System) -> None:
         for index, entry in enumerate(entries):
             own = workflow.system(entry.host if entry.host is not None else workflow.engine.host)
             if own != host:
-                message = f'The pass "{name}" runs elsewhere than the others; one job runs all passes on one system.'
+                message = f'The pass "{name}" runs elsewhere than the others: `olivine run` runs each where it says.'
                 config.refuse("mixed-hosts", message, "passes", name, index)
 
 
