@@ -94,6 +94,7 @@ REFUSED = {
         "az login",
     ),
     "no compute of that name": (None, "azure-no-compute", "az ml compute list"),
+    "too many nodes": (None, "azure-too-few-nodes", "instance_count"),
     "nobody is signed in": (None, "azure-sign-in", "az login"),
 }
 
@@ -110,12 +111,15 @@ def test_a_refusal_says_which_step_to_take(
     if fault:
         double.workspace.faults.add(fault)
     environment = {"AZURE_CLIENT_ID": ""} if "nobody" in request.node.callspec.id else {}
-    arguments = ["--set", "systems.cloud.aml_compute=no-such"] if "compute" in request.node.callspec.id else []
+    wrong = {"no compute of that name": "aml_compute=no-such", "too many nodes": "instance_count=3"}
+    arguments = [f"--set=systems.cloud.{wrong[name]}" for name in wrong if name in request.node.callspec.id]
     submitted = submit(*arguments, **environment)
     last = submitted.last()
     assert (last["type"], last["code"]) == ("run-failed", code), last
     assert step in last["hint"]
     assert submitted.process.returncode == 3
+    if arguments:
+        assert double.workspace.codes == {}, "uploaded in vain"
     assert not double.workspace.jobs
 
 

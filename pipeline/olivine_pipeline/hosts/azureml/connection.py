@@ -22,12 +22,14 @@ from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import Cancelled, RunError
 
 from .credentials import Chain, credential_for
-from .refusals import is_passing, refusal, status_of
+from .refusals import SEE_COMPUTES, is_passing, refusal, status_of
 from .request import RESULTS, Request, Workspace
 from .request import Environment as Wanted
 from .snapshot import CODE, CONDA, CONTEXT
 from .uploads import counted
 
+SERVERLESS = "serverless"
+"""Name for a compute that Azure ML makes for the job."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 T = TypeVar("T")
 
@@ -97,6 +99,24 @@ class Connection:
     def find_job(self, name: str) -> Job | None:
         """The job of this name; None where there is none."""
         return self._tried(lambda: _or_none(lambda: self._client.jobs.get(name)))
+
+    def check_compute(self, request: Request) -> None:
+        """Refuse a compute that is not there, or too small, before anything is uploaded for it."""
+        if request.compute == SERVERLESS:
+            return
+        try:
+            compute = self._tried(lambda: _or_none(lambda: self._client.compute.get(request.compute)))
+        except RunError as error:
+            if error.code == "azure-forbidden":  # who may not see it may use it
+                return
+            raise
+        if compute is None:
+            message = f'There is no compute "{request.compute}" in the workspace {self.workspace.workspace_name}.'
+            raise RunError("azure-no-compute", message, SEE_COMPUTES)
+        most = getattr(compute, "max_instances", None)
+        if isinstance(most, int) and most < request.nodes:
+            message = f"The compute {request.compute} has at most {most} nodes, and the job asks for {request.nodes}."
+            raise RunError("azure-too-few-nodes", message, "Lower instance_count, or let the compute grow.")
 
     def submit(self, request: Request, name: str, staged: Path, line: str, tell: Callable[[int], None]) -> Job:
         """Submit what is `staged` as the job `name`; returns the job that has this name already, where one has.

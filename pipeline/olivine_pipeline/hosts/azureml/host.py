@@ -164,6 +164,7 @@ def _place(given: CloudInput) -> str:
 
 def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> object:
     """Upload the snapshot and submit the job."""
+    connection.check_compute(prepared.request)
     voice.journal.progress("uploading", 0, 0, "job")
     with scratch_folder() as temporary:
         _stage(prepared, Path(temporary))

@@ -11,6 +11,7 @@ from olivine_pipeline.errors import RunError
 from .request import Workspace
 
 LOGIN = "Run `az login`, or sign in to Microsoft in the editor, and start again."
+SEE_COMPUTES = "Correct aml_compute; `az ml compute list` shows what there is."
 _ROLE = "Ask an owner of the workspace for the role AzureML Data Scientist, or run `az login` with another account."
 _NAME = "Correct the name or the version in the config."
 _KEYS = ("KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted")
@@ -65,7 +66,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         ("The compute target", "Compute not found", "ComputeNotFound"),
         "azure-no-compute",
         "Azure ML does not take the compute: {first}",
-        "Correct aml_compute; `az ml compute list` shows what there is.",
+        SEE_COMPUTES,
     ),
     (
         ("QuotaExceeded", "quota"),
