@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import json
 import os
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -66,7 +68,9 @@ def fetch(planned: Plan, journal: Journal, cancel: Cancel) -> Plan:
         return planned
     from .hosts.azureml.inputs import fetch as bring
 
-    if not bring(planned.config, planned.store, planned.inputs, journal, cancel):
+    with _room(planned):
+        changed = bring(planned.config, planned.store, planned.inputs, journal, cancel)
+    if not changed:
         return planned
     return prepare(planned.config.path, planned.config.checked.text, planned.wishes)
 
@@ -151,7 +155,8 @@ def _run_there(
     for step in waiting if not resumed else ():
         if planned.workflow.passes[step.name][0].clean_run_cache:
             planned.store.discard(step.key)
-    outcome = segment.run(planned, waiting, first + len(done), journal, cancel)
+    with _room(planned), _blaming(planned, waiting[0]):
+        outcome = segment.run(planned, waiting, first + len(done), journal, cancel)
     stages = [stage for stage in stages_of(planned) if stage.model.key in {step.key for step in waiting}]
     if waiting[0].model == planned.model and planned.workflow.engine.evaluate_input_model:
         stages.insert(0, stages_of(planned)[0])
@@ -252,19 +257,31 @@ def _make(planned: Plan, step: PlannedPass, resumed: bool, journal: Journal, can
         record["result"] = step.type.run(job)
         finishing.enter_context(cancel.saving())
 
+    with _room(planned), _blaming(planned, step), ExitStack() as finishing:
+        return planned.store.commit(step.key, record, fill)
+
+
+@contextmanager
+def _blaming(planned: Plan, step: PlannedPass) -> Iterator[None]:
+    """Say of an error that has no place in the config that this pass has it."""
     try:
-        with ExitStack() as finishing:
-            return planned.store.commit(step.key, record, fill)
+        yield
     except RunError as error:
         if error.location is None:
             error.location = planned.config.location(*step.place, "type")
         raise
+
+
+@contextmanager
+def _room(planned: Plan) -> Iterator[None]:
+    """Say in the person's words that the disk with the cache is full."""
+    try:
+        yield
     except OSError as error:
-        if error.errno == 28:
-            raise RunError(
-                "disk-full", f"The disk that holds {planned.store.folder} is full.", "Free space, or run: olivine clean"
-            ) from error
-        raise
+        if error.errno != errno.ENOSPC:
+            raise
+        message = f"The disk that holds {planned.store.folder} is full."
+        raise RunError("disk-full", message, "Free space, or run: olivine clean") from error
 
 
 def _measure(measurements: Measurements, stage: Stage, finished: Finished, planned: Plan) -> Measured:

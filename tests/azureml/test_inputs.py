@@ -137,6 +137,20 @@ def test_only_what_changed_is_downloaded_again_and_equal_bytes_are_kept_once(sto
     assert {**MODEL, "config.json": b"{}"} in fetched(first.folder)
 
 
+def test_data_comes_along_and_without_network_what_was_downloaded_before_is_used(stocked: Double, run: Run) -> None:
+    put(stocked, "data", {"train.json": b"{}\n"})
+    rows = given("azureml_datastore", datastore_name=DATA, relative_path="data/train.json")
+    first = run(IN_DATASTORE, rows)
+    first.well()
+    assert {"train.json": b"{}\n"} in fetched(first.folder)
+    assert MODEL in fetched(first.folder)
+    stocked.workspace.faults.add(
+        Fault("GET", "workspaces/phrases$", 503, azure_error("Unavailable", "Later."), times=9)
+    )
+    events = run(IN_DATASTORE, rows).well()
+    assert "azure-unreachable" in [event["code"] for event in events if event["type"] == "warning"]
+
+
 def test_a_download_that_is_cut_goes_on_where_it_was(stocked: Double, run: Run) -> None:
     stocked.workspace.faults.add(Cut("blob.core.windows.net", 5 << 20, times=2))
     stocked.workspace.stale_signatures = 1

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.digests import digest_file, digest_of
+from olivine_pipeline.errors import RunError
 from olivine_pipeline.journal import Journal
 from olivine_pipeline.plan import Config
 from olivine_pipeline.store import Entry, Store
@@ -82,13 +83,22 @@ def workspace_for(config: Config, inputs: tuple[CloudInput, ...]) -> Workspace:
 
 
 def fetch(config: Config, store: Store, inputs: tuple[CloudInput, ...], journal: Journal, cancel: Cancel) -> bool:
-    """Bring every input here that is not here as it is now; whether there was one. `RunError` and `Cancelled`."""
+    """Bring every input here that is not here as it is now; whether there was one. `RunError` and `Cancelled`.
+
+    Without a network, what was brought before has to do.
+    """
     waiting = [one for one in inputs if not is_here(store, one)]
     if not waiting:
         return False
     journal.progress("connecting to Azure ML", 0, 0, "file")
-    connection = connect(workspace_for(config, inputs), cancel)
-    changed = [_fetch(one, store, connection, journal, cancel) for one in waiting]
+    try:
+        connection = connect(workspace_for(config, inputs), cancel)
+        changed = [_fetch(one, store, connection, journal, cancel) for one in waiting]
+    except RunError as error:
+        if error.code != "azure-unreachable" or not all(_entry(store, one.address) for one in waiting):
+            raise
+        journal.warn(error.code, f"{error.message} What was downloaded before is used.")
+        return False
     return any(changed)
 
 
