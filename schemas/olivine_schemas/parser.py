@@ -18,8 +18,8 @@ from .scanner import CONSTANTS, NUMBER, error, number, replace, scan
 from .tree import Array, Member, Missing, Node, Object, Scalar
 
 _WS = r"[ \t\r\n]*"
-_PLAIN = rf'(?:([{{\[])|(?:("[^"\\\x00-\x1f]*")|({NUMBER}|true|false|null)){_WS}(?:(,)|(?=[}}\]])))'
-_MEMBER = re.compile(rf'{_WS}("[^"\\\x00-\x1f]*"){_WS}(:){_WS}{_PLAIN}')
+_PLAIN = rf'(?:([{{\[])|(?:("([^"\\\x00-\x1f]*)")|({NUMBER}|true|false|null)){_WS}(?:(,)|(?=[}}\]])))'
+_MEMBER = re.compile(rf'{_WS}("([^"\\\x00-\x1f]*)"){_WS}(:){_WS}{_PLAIN}')
 _ITEM = re.compile(_WS + _PLAIN)
 _FOLLOW = re.compile(rf"{_WS}([,}}\]])")
 _SPACE = re.compile(r"[ \t\r\n\f\v\ufeff\xa0]*")
@@ -150,16 +150,16 @@ class _Reader:
                             break
                         self.wants_element = False
                         continue
-                    opening, string, atom, comma = match.group(3, 4, 5, 6)
+                    name, opening, string, atom, comma = match.group(2, 4, 6, 7, 8)
                     at = match.end()
                     if string is not None:
-                        value = Scalar(new(Span, match.span(4)), string[1:-1])
+                        value = Scalar(new(Span, match.span(5)), string)
                     elif atom is not None:
-                        value = Scalar(new(Span, match.span(5)), CONSTANTS[atom] if atom in CONSTANTS else number(atom))
+                        value = Scalar(new(Span, match.span(7)), CONSTANTS[atom] if atom in CONSTANTS else number(atom))
                     else:
                         value = Object(_NOWHERE) if opening == "{" else Array(_NOWHERE)
-                    key = Scalar(new(Span, match.span(1)), match[1][1:-1])
-                    container.members.append(Member(key, value, match.start(2)))
+                    key = Scalar(new(Span, match.span(1)), name)
+                    container.members.append(Member(key, value, match.start(3)))
                 else:
                     match = _ITEM.match(text, at)
                     if match is None:
@@ -167,12 +167,12 @@ class _Reader:
                             break
                         self.wants_element = False
                         continue
-                    opening, string, atom, comma = match.group(1, 2, 3, 4)
+                    opening, string, atom, comma = match.group(1, 3, 4, 5)
                     at = match.end()
                     if string is not None:
-                        value = Scalar(new(Span, match.span(2)), string[1:-1])
+                        value = Scalar(new(Span, match.span(2)), string)
                     elif atom is not None:
-                        value = Scalar(new(Span, match.span(3)), CONSTANTS[atom] if atom in CONSTANTS else number(atom))
+                        value = Scalar(new(Span, match.span(4)), CONSTANTS[atom] if atom in CONSTANTS else number(atom))
                     else:
                         value = Object(_NOWHERE) if opening == "{" else Array(_NOWHERE)
                     container.items.append(value)  # type: ignore[union-attr]

@@ -20,11 +20,13 @@ Members = dict[str, Member]
 
 def given(node: Node | None) -> Members:
     """The members of an object that say something: null is the same as not written, but for a few names."""
-    members = node.members if isinstance(node, Object) else []
-    found: Members = {str(member.key.value): member for member in members}
-    null = [n for n, member in found.items() if n not in MEANT_AS_NULL and is_null(member.value)]
-    for name in null:
-        del found[name]
+    if not isinstance(node, Object):
+        return {}
+    found: Members = {str(member.key.value): member for member in node.members}
+    nulls = [member for member in found.values() if type(member.value) is Scalar and member.value.value is None]
+    for member in nulls:
+        if member.name not in MEANT_AS_NULL:
+            del found[member.name]
     return found
 
 
@@ -61,6 +63,8 @@ def built(members: Members, at: Span) -> Object:
 
 def merged(low: Members, high: Members, problems: list[Problem]) -> Members:
     """Both sets of members; where both have a name `high` counts, and the other one is told of."""
+    if not low or not high:
+        return low or high
     for name in low.keys() & high.keys():
         if to_data(low[name].value) != to_data(high[name].value):
             problems.append(ignored(low[name], f'another "{name}" of this block counts'))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from string import Formatter
 
 from olivine_schemas.problems import Span
 
 
-def placeholders(template: str) -> list[str] | None:
+@lru_cache(maxsize=256)
+def placeholders(template: str) -> tuple[str, ...] | None:
     """The names of a template's placeholders, each once, or None where its braces do not match."""
     try:
         fields = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
     except ValueError:
         return None
-    return list(dict.fromkeys(re.split(r"[.\[]", name)[0] for name in fields))
+    return tuple(dict.fromkeys(re.split(r"[.\[]", name)[0] for name in fields))
 
 
 def placeholder_spans(text: str, within: Span, name: str) -> list[Span]:
