@@ -75,3 +75,11 @@ def comes_to(trial: Trial, stage: str) -> None:
         time.sleep(0.003)
     time.sleep(trial.chance.uniform(0, seconds))
     trial.look()
+
+
+def under_way(trial: Trial, stage: str = "") -> None:
+    """Start a run in a new workspace, and wait until it has come to a stage: the one whose turn it is, or another."""
+    trial.prepare()
+    trial.sit_down()
+    trial.start()
+    comes_to(trial, stage or stage_of(trial))

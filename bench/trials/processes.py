@@ -15,17 +15,14 @@ from desk import command
 from olivine_pipeline import queue
 from olivine_schemas.ledger.folder import run_folders
 
-from .moments import CACHED, comes_to, stage_of
+from .moments import CACHED, comes_to, stage_of, under_way
 from .trial import PATIENCE, Trial, Wrong
 from .undisturbed import flow
 
 
 def server_killed(trial: Trial) -> None:
     """The run goes on, a new server finds it, and it succeeds."""
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, stage_of(trial))
+    under_way(trial)
     trial.kill_server()
     trial.sit_down()
     trial.told("succeeded")
@@ -55,20 +52,14 @@ def server_killed_at_start(trial: Trial) -> None:
 
 def run_killed(trial: Trial) -> None:
     """The run's own process is killed: it is lost."""
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, stage_of(trial))
+    under_way(trial)
     kill(trial)
     lost_or_done(trial)
 
 
 def both_killed(trial: Trial) -> None:
     """Server and run are killed, in either order: the next server finds it lost."""
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, stage_of(trial))
+    under_way(trial)
     order: list[Callable[[], None]] = [trial.kill_server, lambda: kill(trial)]
     for strike in order if trial.number % 2 else reversed(order):
         strike()
@@ -95,10 +86,7 @@ def lost_or_done(trial: Trial) -> None:
 
 def suspended(trial: Trial) -> None:
     """The run is stopped by SIGSTOP, then cancelled from a command line."""
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, stage_of(trial))
+    under_way(trial)
     pid = trial.record.pid
     assert pid
     with suppress(ProcessLookupError):

@@ -17,7 +17,7 @@ from desk import command
 from olivine_schemas.ledger.folder import run_folders
 from olivine_schemas.ledger.process import identity
 
-from .moments import comes_to, stage_of
+from .moments import comes_to, stage_of, under_way
 from .processes import kill, lost_or_done
 from .trial import ENDS, PATIENCE, Impossible, Trial, Wrong
 from .undisturbed import STEPS
@@ -28,10 +28,7 @@ DAY = 86400
 def disk_full(trial: Trial) -> None:
     """The disk with the cache and the results fills up while the run trains: it fails and says so."""
     small_disk(trial, trial.place, "64m")
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, "training")
+    under_way(trial, "training")
     with filled(trial.place):
         trial.told("failed")
     if "full" not in trial.record.message:
@@ -82,10 +79,7 @@ def folder_deleted(trial: Trial) -> None:
 
     Every other run is cancelled then, and what it has finished is there for the next one.
     """
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, ("importing", "training", "saving", "merging", "int4 build")[trial.number % 5])
+    under_way(trial, ("importing", "training", "saving", "merging", "int4 build")[trial.number % 5])
     pid, process = trial.record.pid, trial.record.process
     while trial.folder.path.exists():  # the run may write in between
         shutil.rmtree(trial.folder.path, ignore_errors=True)
@@ -114,10 +108,7 @@ def folder_deleted(trial: Trial) -> None:
 
 def events_cut(trial: Trial) -> None:
     """The events lose their end, in the middle of a line, while the run goes on: it succeeds."""
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, stage_of(trial))
+    under_way(trial)
     cut(trial)
     trial.told("succeeded")
     trial.compare()
@@ -125,10 +116,7 @@ def events_cut(trial: Trial) -> None:
 
 def events_cut_and_killed(trial: Trial) -> None:
     """The run is killed and its events end in the middle of a line: it is lost, and resumed."""
-    trial.prepare()
-    trial.sit_down()
-    trial.start()
-    comes_to(trial, stage_of(trial))
+    under_way(trial)
     kill(trial)
     cut(trial)
     lost_or_done(trial)
