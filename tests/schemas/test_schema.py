@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from olivine_schemas.findings import published
 from olivine_schemas.parser import parse
 from olivine_schemas.problems import Problem, apply_edits
 from olivine_schemas.schema import validate
@@ -186,6 +187,27 @@ def test_the_first_fix_repairs_the_text(before: str, after: str) -> None:
     (problem,) = problems(before)
     assert apply_edits(before, problem.fixes[0].edits) == after
     assert problems(after) == []
+
+
+def test_a_mistake_that_stands_in_two_equal_blocks_is_told_in_both() -> None:
+    block = '{"type": "LoRA", "train_data_config": "d", "r": "many"}'
+    passes = f'"passes": {{"a": {block}, "b": {block}, "c": [{block}]}}'
+    text = f"{{{HEAD}, {passes}}}"
+    spans = [text[problem.span.start : problem.span.end] for problem in problems(text)]
+    assert spans == ['"many"'] * 3
+    assert len({problem.span for problem in problems(text)}) == 3
+
+
+@pytest.mark.parametrize(("first", "second"), [("1", "true"), ("true", "1"), ("1", '"1"'), ("1.0", "1.5")])
+def test_blocks_that_only_look_equal_are_told_apart(first: str, second: str) -> None:
+    block = '{"type": "LoRA", "train_data_config": "d", "r": VALUE}'
+    texts = [f'{{"passes": {{"p": {block}}}}}'.replace("VALUE", value) for value in (first, second)]
+    alone = []
+    for text in texts:
+        published.cache_clear()  # as in a process that has checked nothing yet
+        alone.append(told(text))
+    published.cache_clear()
+    assert [told(text) for text in texts] == alone
 
 
 def test_messages_say_what_is_wrong_and_what_is_meant() -> None:
