@@ -209,7 +209,10 @@ def _with_downloads(config: Config, store: Store) -> tuple[Config, tuple[CloudIn
         return config, ()
     from .hosts.azureml.inputs import in_the_cloud, with_local_paths
 
-    inputs = in_the_cloud(config)
+    try:
+        inputs = in_the_cloud(config)
+    except ValidationError:  # a model that is refused with its place when its turn comes
+        return config, ()
     return with_local_paths(config, store, inputs), inputs
 
 
