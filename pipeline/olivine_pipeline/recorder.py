@@ -28,6 +28,9 @@ from .terminal import PlainDisplay
 POLL_SECONDS = 0.1
 """How often a run looks whether someone asked it to stop."""
 
+PATIENCE = 60.0
+"""Seconds that a run waits for whoever writes its record too, as on a slow disk: nobody else knows how it ended."""
+
 
 class Recorder:
     """Keeps the record of a run, as a sink of its journal, and listens to its cancel mark.
@@ -96,7 +99,7 @@ class Recorder:
 
     def _update(self, change: Any) -> RunRecord | None:
         with suppress(OSError):  # filelock's Timeout is one
-            return self.folder.update(change)
+            return self.folder.update(change, PATIENCE)
         return None
 
     def _listen(self, cancel: Cancel) -> None:

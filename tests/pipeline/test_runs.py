@@ -16,12 +16,14 @@ from pathlib import Path
 import jsonschema
 import psutil
 import pytest
+from filelock import FileLock
 from live import Live, again, converting, made, olivine, start, training, workspace
 from runs import hashes, read_events, run, run_well, write_config
 
 import olivine_schemas
+from olivine_pipeline.recorder import Recorder
 from olivine_schemas.ledger.control import cancel, settled
-from olivine_schemas.ledger.folder import RunFolder, find_run, run_folders
+from olivine_schemas.ledger.folder import LOCK_SECONDS, RunFolder, find_run, run_folders
 from olivine_schemas.runs import RunState
 
 SCHEMA = json.loads((Path(olivine_schemas.__file__).parent / "run.schema.json").read_text(encoding="utf-8"))
@@ -81,9 +83,9 @@ from olivine_schemas.ledger.folder import RunFolder
 from olivine_schemas.runs import RunState
 
 class Watched(RunFolder):
-    def update(self, change):
+    def update(self, change, patience):
         told = self.events.read_text() + self.console.read_text() if self.events.exists() else ""
-        record = super().update(change)
+        record = super().update(change, patience)
         print(record.state.value, "run-finished" in told, "done in" in told)
         return record
 
@@ -98,6 +100,16 @@ journal.finished(RunState.SUCCEEDED, 1.0, "models")
 def test_who_reads_that_a_run_has_ended_finds_all_that_it_has_told(short: Path) -> None:
     done = subprocess.run([sys.executable, "-c", END, made(short).path], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["starting False False", "running False False", "succeeded True True"]
+
+
+def test_a_state_is_written_also_where_another_holds_the_record_for_long(short: Path) -> None:
+    folder = made(short)
+    with FileLock(folder.path / ".lock"):
+        writing = threading.Thread(target=Recorder(folder).state, args=(RunState.FAILED,))
+        writing.start()
+        writing.join(LOCK_SECONDS + 1)
+    writing.join()
+    assert state(folder) is RunState.FAILED
 
 
 def test_records_are_those_of_the_schema(short: Path) -> None:

@@ -72,14 +72,14 @@ class RunFolder:
         except (OSError, ValueError):
             return None
 
-    def update(self, change: Callable[[RunRecord], RunRecord]) -> RunRecord | None:
+    def update(self, change: Callable[[RunRecord], RunRecord], patience: float = LOCK_SECONDS) -> RunRecord | None:
         """Replace the record by what `change` makes of it, while no other process does; returns what it is then.
 
-        Raises OSError, and filelock.Timeout after `LOCK_SECONDS`; None where there is no record.
+        Raises OSError, and filelock.Timeout after `patience` seconds; None where there is no record.
         """
         if not self.record_file.exists():  # the lock would make a deleted folder anew
             return None
-        with FileLock(self.path / ".lock", timeout=LOCK_SECONDS):
+        with FileLock(self.path / ".lock", timeout=patience):
             record = self.read()
             changed = change(record) if record else None
             if changed and changed != record:
