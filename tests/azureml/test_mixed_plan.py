@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +76,21 @@ def test_a_result_of_a_job_depends_on_what_its_environment_is_made_of(tmp_path: 
 def test_what_follows_a_job_does_not_depend_on_where_the_config_is(tmp_path: Path) -> None:
     keys = [[step.key for step in planned(tmp_path / name / "project").passes] for name in ("a", "b")]
     assert keys[0] == keys[1]
+
+
+def test_planning_imports_no_package_of_azure(tmp_path: Path) -> None:
+    path = planned(tmp_path / "project").config.path
+    config = json.loads(path.read_text())
+    stored = {"type": "azureml_datastore", "config": {"datastore_name": "store", "relative_path": "rows.json"}}
+    config["data_configs"][0]["load_dataset_config"]["data_files"] = stored
+    path.write_text(json.dumps(config))
+    code = (
+        "import sys; from pathlib import Path; from olivine_pipeline.commands.plan import of_this_machine;"
+        "from olivine_pipeline.plan import Wishes;"
+        f"path = Path({str(path)!r}); print(of_this_machine(path, path.read_text(), Wishes()));"
+        "assert not {'azure', 'torch', 'msrest'} & {name.partition('.')[0] for name in sys.modules}"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "azureml://datastores/store/paths/rows.json" in told.stdout
+    assert "to run at Azure ML (cpu-cluster)" in told.stdout
