@@ -22,7 +22,7 @@ from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import Cancelled, RunError
 
 from .credentials import Chain, credential_for
-from .refusals import SEE_COMPUTES, is_passing, refusal, status_of
+from .refusals import SEE_COMPUTES, causes, is_passing, refusal, status_of
 from .request import RESULTS, Request, Workspace
 from .request import Environment as Wanted
 from .snapshot import CODE, CONDA, CONTEXT
@@ -231,9 +231,9 @@ class Connection:
         for left in range(max(self.workspace.retries, 1), -1, -1):
             try:
                 return call()
-            except Cancelled:
-                raise
             except Exception as error:
+                if any(isinstance(one, Cancelled) for one in causes(error)):  # which the client may have wrapped
+                    raise Cancelled from error
                 if status_of(error) == 401:
                     self.sign_in_again()
                 elif not is_passing(error):

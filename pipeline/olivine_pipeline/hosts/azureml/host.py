@@ -174,6 +174,7 @@ def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice)
         total = sum(path.stat().st_size for path in files_in(*sent))
 
         def tell(done: int) -> None:
+            voice.cancel.check()
             voice.journal.progress("uploading", done, total, "byte")
 
         return connection.submit(prepared.request, name, Path(temporary), command_line(prepared), tell)

@@ -13,7 +13,10 @@ from azure.storage.blob import ContainerClient
 
 @contextmanager
 def counted(tell: Callable[[int], None]) -> Iterator[None]:
-    """Have `tell` hear, whenever a block is uploaded by this process, how many bytes are by now; in any thread."""
+    """Have `tell` hear, whenever a file is begun and a block uploaded, how many bytes are by now; in any thread.
+
+    What it raises ends the upload.
+    """
     upload_blob = ContainerClient.upload_blob
     reached: dict[str, int] = {}
     lock = threading.Lock()
@@ -25,6 +28,7 @@ def counted(tell: Callable[[int], None]) -> Iterator[None]:
                 reached[str(name)] = current
                 tell(sum(reached.values()))
 
+        hook(0, None)
         return upload_blob(client, name, data, *args, **{"progress_hook": hook, **options})
 
     ContainerClient.upload_blob = telling
