@@ -110,7 +110,13 @@ def test_a_job_whose_node_is_taken_away_begins_again(double: Double, submit: Cal
     submitted.wait_for(lambda event: event["type"] == "metric" and event["step"] == 3)
     (name,) = double.workspace.jobs
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "0.1"
+    double.workspace.nodes_free.clear()
     preempt(double.workspace, name)
+    (folder,) = run_folders(submitted.folder)
+    while (record := settled(folder)) and record.state is not RunState.QUEUED:
+        assert submitted.process.poll() is None
+        time.sleep(0.05)
+    double.workspace.nodes_free.set()
     events = submitted.well()
     begun = [number for number, event in enumerate(events) if event["type"] == "run-started"]
     assert len(begun) == 2
