@@ -80,8 +80,10 @@ vsix-%: setup $(EXTENSION)/node_modules/.ready
 	cd $(EXTENSION) && npm run --silent build
 	cd $(EXTENSION) && npx vsce package --no-dependencies --target $* --out ../dist/olivine-$*-$(VERSION).vsix
 
+# In a real VS Code, from the package; screenshots of all that it shows are left in dist/editor/.
 test-editor: vsix-here
 	node $(EXTENSION)/test/editor/life.mjs
+	node $(EXTENSION)/test/editor/api.mjs
 	node $(EXTENSION)/test/editor/run.mjs
 
 code: vsix-here $(EXAMPLE)/model/config.json

@@ -31,12 +31,20 @@ const CALM = {
 /** Milliseconds until something is given up. Nothing takes so long but on a machine that does much else. */
 export const PATIENCE = 120_000;
 
+const SERVED = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
+const TESTED = ['--host', '127.0.0.1', '--without-connection-token', '--accept-server-license-terms'].concat([
+  '--telemetry-level',
+  'off',
+  '--enable-smoke-test-driver',
+]);
+
 /**
  * Start the server of an editor in `home`, with the extension `vsix` installed.
  *
- * `settings` are the machine's: those with paths count only there. `trust`: whether the editor asks for trust.
+ * `settings` are the machine's: those with paths count only there. `trust`: whether the editor asks for trust. `tests`:
+ * whether extension hosts shall run tests, which the VS Code in code-server does, but not code-server itself.
  */
-export async function serve({ home, vsix, settings = {}, trust = false }) {
+export async function serve({ home, vsix, settings = {}, trust = false, tests = false }) {
   const installed = codeServer();
   const folder = (name) => join(home, name);
   for (const name of ['data/User', 'data/Machine', 'extensions']) mkdirSync(folder(name), { recursive: true });
@@ -49,6 +57,7 @@ export async function serve({ home, vsix, settings = {}, trust = false }) {
     HOME: home,
     XDG_CONFIG_HOME: folder('xdg'),
     EXTENSIONS_GALLERY: '{"serviceUrl":""}',
+    OMP_WAIT_POLICY: 'passive', // a training beside an editor on few cores
   };
   const node = join(installed, 'bin', 'node');
   const program = join(installed, 'node_modules/code-server/out/node/entry.js');
@@ -58,12 +67,14 @@ export async function serve({ home, vsix, settings = {}, trust = false }) {
   if (install.status !== 0) throw new Error(`The extension cannot be installed:\n${install.stdout}${install.stderr}`);
   const port = await freePort();
   const log = openSync(folder('server.log'), 'w');
-  const options = ['--bind-addr', `127.0.0.1:${port}`, '--disable-telemetry', '--disable-update-check'];
-  if (!trust) options.push('--disable-workspace-trust');
-  options.push('--disable-getting-started-override');
-  const server = spawn(node, [...common, ...options], { env, stdio: ['ignore', log, log], detached: true });
+  const vscode = join(installed, 'node_modules/code-server/lib/vscode/out/server-main.js');
+  const command = tests
+    ? [vscode, ...common.slice(3), '--server-data-dir', folder('data'), '--port', String(port), ...TESTED]
+    : [...common, '--bind-addr', `127.0.0.1:${port}`, ...SERVED];
+  if (!trust) command.push('--disable-workspace-trust');
+  const server = spawn(node, command, { env, stdio: ['ignore', log, log], detached: true });
   const address = `http://127.0.0.1:${port}`;
-  await answers(`${address}/healthz`);
+  await answers(`${address}/${tests ? 'version' : 'healthz'}`);
   return { address, stop: () => stop(server) };
 }
 

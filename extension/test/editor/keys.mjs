@@ -4,21 +4,31 @@
 export function hands(page) {
   const quick = page.locator('.quick-input-widget');
 
+  /**
+   * Open the quick input by `key`, write `text` and wait for `found`. The editor closes it when something else takes the
+   * focus, as a page does that has just opened; then once more.
+   */
+  async function quickly(key, text, found) {
+    for (const timeout of [4_000, 8_000, 16_000, 32_000, 64_000]) {
+      try {
+        await page.keyboard.press(key);
+        await quick.locator('input').first().fill(text, { timeout });
+        return await found.waitFor({ timeout });
+      } catch (error) {
+        if (timeout === 64_000) throw error;
+      }
+    }
+  }
+
   /** Run a command of the palette by its whole title. */
   async function command(title) {
-    await page.keyboard.press('F1');
-    await quick.locator('input').first().waitFor();
-    await quick.locator('input').first().fill(`>${title}`);
-    const row = quick.locator('.monaco-list-row.focused', { hasText: title });
-    await row.waitFor();
+    await quickly('F1', `>${title}`, quick.locator('.monaco-list-row.focused', { hasText: title }));
     await page.keyboard.press('Enter');
   }
 
   /** Open a file of the workspace by name. */
   async function open(name) {
-    await page.keyboard.press('Control+P');
-    await quick.locator('input').first().fill(name);
-    await quick.locator('.monaco-list-row.focused', { hasText: name }).waitFor();
+    await quickly('Control+P', name, quick.locator('.monaco-list-row.focused', { hasText: name }));
     await page.keyboard.press('Enter');
     await page.locator('.tab.active', { hasText: name }).waitFor();
   }
@@ -27,9 +37,7 @@ export function hands(page) {
   async function go(line, column) {
     await page.keyboard.press('Control+1');
     await page.locator('.monaco-editor.focused').waitFor();
-    await page.keyboard.press('Control+G');
-    await quick.locator('input').first().waitFor();
-    await quick.locator('input').first().fill(`:${line}:${column}`);
+    await quickly('Control+G', `:${line}:${column}`, quick.getByText(new RegExp(`line ${line}`, 'i')).first());
     await page.keyboard.press('Enter');
     await quick.waitFor({ state: 'hidden' });
     await page.locator('#status\\.editor\\.selection', { hasText: `Ln ${line}, Col ${column}` }).waitFor();

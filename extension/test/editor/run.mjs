@@ -109,8 +109,8 @@ async function session() {
     await squiggle.first().waitFor({ state: 'detached' });
   });
   const bar = toast('olive-config.json');
-  const training = bar.getByText(/training \d+\/60 steps, loss/);
-  const stepOf = async () => Number(/training (\d+)\/60/.exec(await training.textContent())[1]);
+  const training = bar.getByText(/training \d+\/300 steps, loss/);
+  const stepOf = async () => Number(/training (\d+)\/300/.exec(await training.textContent())[1]);
   await step('run', async () => {
     await go(1, 1);
     await lens('Run', () => existsSync(join(workspace, '.olivine/runs')));
@@ -146,7 +146,7 @@ async function session() {
       await inside('#heads header');
       await command('View: Move Editor into Next Group');
     });
-    await until(async () => (await lastStep()) > 30, 'curve that grows');
+    await until(async () => (await lastStep()) > 150, 'curve that grows');
   });
   await step('finished', async () => {
     await told('the run has finished');
@@ -165,7 +165,7 @@ async function session() {
     const panel = await inside('#measures table');
     await panel.locator('#measures tbody tr').nth(3).waitFor();
     assert.equal(await panel.locator('.chart:visible').count(), 4);
-    await until(async () => (await lastStep()) === 60, 'curve to the end');
+    await until(async () => (await lastStep()) === 300, 'curve to the end');
     assert.equal(await panel.locator('#artifacts li').count(), 2);
   });
   await step('try it', async () => {

@@ -21,6 +21,7 @@ CONFIG = """\
             "pre_process_data_config": {
                 "text_template": "### Text: {phrase}\\n### Tone:\\n{tone}",
                 "text_cols": ["phrase", "tone"],
+                "strategy": "line-by-line",
                 "max_seq_len": 64
             }
         }
@@ -33,12 +34,12 @@ CONFIG = """\
             "train_data_config": "phrases",
             "eval_dataset_size": 4,
             "training_args": {
-                "max_steps": 60,
-                "logging_steps": 2,
-                "eval_steps": 10,
-                "save_steps": 10,
+                "max_steps": 300,
+                "logging_steps": 5,
+                "eval_steps": 50,
+                "save_steps": 50,
                 "per_device_train_batch_size": 4,
-                "learning_rate": 0.005,
+                "learning_rate": 0.002,
                 "seed": 0
             }
         },
