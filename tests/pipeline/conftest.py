@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from live import training, workspace
 from tiny_model import PHRASES, build_tiny_model
 
 # Nothing here may wait for the network, and two busy test processes must not fight over the cores.
@@ -29,3 +30,15 @@ def phrases(tmp_path: Path) -> Path:
     lines = [json.dumps(row) for row in PHRASES]
     (folder / "train.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def short(tiny_model: Path, tmp_path: Path) -> Path:
+    """A workspace whose run ends soon."""
+    return workspace(tmp_path / "short", tiny_model, training(3))
+
+
+@pytest.fixture
+def long(tiny_model: Path, tmp_path: Path) -> Path:
+    """A workspace whose run does not end by itself."""
+    return workspace(tmp_path / "long", tiny_model, training())

@@ -15,10 +15,10 @@ from typing import Any
 
 from runs import LORA, TRAINING, todays_config, write_workspace
 
-from olivine_schemas.ledger.control import reopen
+from olivine_schemas.ledger.control import reopen, settled
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
 from olivine_schemas.ledger.process import RUN_VARIABLE, identity, members
-from olivine_schemas.runs import RunArguments, RunRecord, load_event
+from olivine_schemas.runs import RunArguments, RunRecord, RunState, load_event
 
 Events = list[dict[str, Any]]
 NEVER_ENDING = 100_000
@@ -140,3 +140,10 @@ def olivine(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
         encoding="utf-8",
         timeout=300,
     )
+
+
+def state(folder: RunFolder) -> RunState:
+    """The state that is true of a run."""
+    record = settled(folder)
+    assert record
+    return record.state

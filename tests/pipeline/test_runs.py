@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -14,43 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
-import psutil
 import pytest
 from filelock import FileLock
-from live import Live, again, converting, made, olivine, start, training, workspace
+from live import Live, again, made, olivine, start, state, training, workspace
 from runs import hashes, read_events, run, run_well, write_config
 
 import olivine_schemas
 from olivine_pipeline.recorder import Recorder
-from olivine_schemas.ledger.control import cancel, settled
-from olivine_schemas.ledger.folder import LOCK_SECONDS, RunFolder, find_run, run_folders
+from olivine_schemas.ledger.control import cancel
+from olivine_schemas.ledger.folder import LOCK_SECONDS, run_folders
 from olivine_schemas.runs import RunState
 
 SCHEMA = json.loads((Path(olivine_schemas.__file__).parent / "run.schema.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def short(tiny_model: Path, tmp_path: Path) -> Path:
-    """A workspace whose run ends soon."""
-    return workspace(tmp_path / "short", tiny_model, training(3))
-
-
-@pytest.fixture
-def long(tiny_model: Path, tmp_path: Path) -> Path:
-    """A workspace whose run does not end by itself."""
-    return workspace(tmp_path / "long", tiny_model, training())
-
-
-@pytest.fixture
-def build(tiny_model: Path, tmp_path: Path) -> Path:
-    """A workspace whose run makes an int4 model."""
-    return workspace(tmp_path / "build", tiny_model, converting())
-
-
-def state(folder: RunFolder) -> RunState:
-    record = settled(folder)
-    assert record
-    return record.state
 
 
 # What is kept
@@ -320,80 +294,3 @@ def test_two_runs_into_one_output_both_end_well(tiny_model: Path, tmp_path: Path
     assert len(adapters) == 2
     published = (folder / "models" / "adapter" / "adapter_model.safetensors").read_bytes()
     assert published in [path.read_bytes() for path in adapters]
-
-
-# Cancel
-
-STAGES = ["before it starts", "at once", "planning", "loading libraries", "loading the model", "training", "stopped"]
-
-
-def bring_to(stage: str, folder: RunFolder) -> Live:
-    """A run that has come to a stage."""
-    if stage == "before it starts":
-        folder.cancel_mark.touch()
-    live = Live(folder)
-    if stage == "planning":
-        live.until(lambda: live.record.state is RunState.STARTING)
-    elif stage.startswith("loading"):
-        live.until_doing(stage)
-    elif stage in ("training", "stopped"):
-        live.until_step(3)
-    if stage == "stopped":
-        os.kill(live.process.pid, signal.SIGSTOP)
-    return live
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_cancel_leaves_nothing_alive(stage: str, long: Path) -> None:
-    live = bring_to(stage, made(long))
-    assert cancel(live.folder) is RunState.CANCELLED
-    assert live.leaves_nothing()
-    assert live.record.state is RunState.CANCELLED
-    assert "Traceback" not in live.console
-    assert not (long / "models").exists()
-    if stage in ("training", "stopped"):
-        assert list((long / "cache" / "work").glob("*/checkpoints/checkpoint-*"))
-
-
-def test_cancel_ends_an_int4_build_and_the_run_can_be_resumed(build: Path) -> None:
-    live = start(build)
-    live.until_doing("loading the builder")
-    children = psutil.Process(live.process.pid).children(recursive=True)
-    assert cancel(live.folder) is RunState.CANCELLED
-    assert live.leaves_nothing()
-    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
-    again(live.folder).end_well()
-    assert (build / "models" / "model" / "model.onnx").exists()
-
-
-def test_cancel_says_that_it_is_on_its_way(long: Path) -> None:
-    live = start(long)
-    live.until_step(1)
-    os.kill(live.process.pid, signal.SIGSTOP)
-    live.folder.cancel_mark.touch()
-    assert state(live.folder) is RunState.CANCELLING
-    os.kill(live.process.pid, signal.SIGCONT)
-    assert live.end() == 130
-    assert live.events[-1]["state"] == "cancelled"
-
-
-def test_cancel_after_the_end_changes_nothing(short: Path) -> None:
-    live = start(short)
-    live.end_well()
-    assert cancel(live.folder) is RunState.SUCCEEDED
-    assert not live.folder.cancel_mark.exists()
-
-
-def test_a_run_in_a_terminal_can_be_cancelled_from_elsewhere(long: Path) -> None:
-    command = [sys.executable, "-m", "olivine_pipeline", "run", "--plain"]
-    environment = {**os.environ, "XDG_STATE_HOME": str(long / "state")}
-    with subprocess.Popen(command, cwd=long, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        next(line for line in process.stdout if "started" in line)
-        folder = find_run(long, "last")
-        assert folder and state(folder) is RunState.RUNNING
-        done = olivine("cancel", cwd=long)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "cancelled" in done.stdout and folder.id in done.stdout
-        assert process.wait(10) == 130
-    assert state(folder) is RunState.CANCELLED
