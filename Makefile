@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 EXAMPLE := examples/phrase-tone
 
 .PHONY: setup demo test lint generated format bench docs clean
-.PHONY: extension vsix vsix-here test-editor code
+.PHONY: extension vsix vsix-here test-editor test-editor-azure code
 
 setup: $(VENV)/.ready
 
@@ -85,6 +85,10 @@ test-editor: vsix-here
 	node $(EXTENSION)/test/editor/life.mjs
 	node $(EXTENSION)/test/editor/api.mjs
 	node $(EXTENSION)/test/editor/run.mjs
+
+# The same for Azure ML, at a double of it; AZURE_PYTHON has to have olivine[azure].
+test-editor-azure: vsix-here
+	node $(EXTENSION)/test/editor/azure.mjs
 
 code: vsix-here $(EXAMPLE)/model/config.json
 	node $(EXTENSION)/test/editor/demo.mjs

@@ -78,6 +78,14 @@ export async function serve({ home, vsix, settings = {}, trust = false, tests = 
   return { address, stop: () => stop(server) };
 }
 
+/** Wait until something is so. */
+export async function until(met, what) {
+  for (const end = Date.now() + PATIENCE; !(await met());) {
+    if (Date.now() > end) throw new Error(`There is no ${what}.`);
+    await pause(100);
+  }
+}
+
 /** Open a page of Chromium in `home`. */
 export async function browse(home, size = { width: 1280, height: 800 }) {
   const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'];

@@ -51,7 +51,20 @@ export function hands(page) {
     await toast(text).hover();
   }
 
+  /** Click a lens. The editor drops a click on one that it is about to draw anew, so look whether it was `done`. */
+  async function lens(title, done) {
+    const link = page.locator('.codelens-decoration a').getByText(title, { exact: true });
+    for (let tries = 0; tries < 5; tries++) {
+      await link.click();
+      for (let waits = 0; waits < 50; waits++) {
+        if (done()) return;
+        await page.waitForTimeout(100);
+      }
+    }
+    throw new Error(`The lens "${title}" does nothing.`);
+  }
+
   const press = (where, name) => where.getByRole('button', { name }).click();
 
-  return { command, open, go, toast, told, press };
+  return { command, open, go, lens, toast, told, press };
 }

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { browse, keepLogs, PATIENCE, serve } from './editor.mjs';
+import { browse, keepLogs, serve, until } from './editor.mjs';
 import { hands } from './keys.mjs';
 import { packaged, repository } from './needs.mjs';
 import { processes } from './processes.mjs';
@@ -84,14 +84,6 @@ const tests = {
     },
   },
 };
-
-async function until(met, what) {
-  const end = Date.now() + PATIENCE;
-  while (!met()) {
-    if (Date.now() > end) throw new Error(`There is no ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 /** The lines of the extension host's logs that tell which extensions woke. */
 function activated(home) {

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { browse, keepLogs, PATIENCE, serve } from './editor.mjs';
+import { browse, keepLogs, serve, until } from './editor.mjs';
 import { hands } from './keys.mjs';
 import { packaged, pipelinePython, repository } from './needs.mjs';
 import { processes } from './processes.mjs';
@@ -57,7 +57,7 @@ async function held(action) {
 }
 
 async function session() {
-  const { command, open, go, toast, told, press } = hands(page);
+  const { command, open, go, lens, toast, told, press } = hands(page);
   const squiggle = page.locator('.monaco-editor .squiggly-error');
   const lines = readFileSync(config, 'utf8').split('\n');
   const wrong = lines.findIndex((line) => line.includes('LoRAx'));
@@ -185,8 +185,8 @@ async function session() {
   });
   await step('config as it ran', async () => {
     await command('Olivine: Open Config as It Ran');
-    await page.locator('.tab.active', { hasText: 'config.json' }).waitFor();
-    await page.locator('.monaco-editor .view-line', { hasText: 'LoRA' }).first().waitFor();
+    await page.locator('.tab.active[data-resource-name="config.json"]').waitFor();
+    await page.locator('.editor-group-container.active .view-line', { hasText: 'LoRA' }).first().waitFor();
   });
   await step('log', async () => {
     await command('Olivine: Show Log of Run');
@@ -198,14 +198,6 @@ async function session() {
     await page.getByText('No runs yet').waitFor();
     assert.deepEqual(readdirSync(join(workspace, '.olivine/runs')), []);
   });
-}
-
-/** Wait until something is so. */
-async function until(met, what) {
-  for (const end = Date.now() + PATIENCE; !(await met());) {
-    if (Date.now() > end) throw new Error(`There is no ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 /** The frame of the webview in which there is something. */
@@ -236,19 +228,6 @@ function streamed(element) {
   const watch = { childList: true, characterData: true, subtree: true };
   new MutationObserver(() => texts.push(element.textContent)).observe(element, watch);
   return texts;
-}
-
-/** Click a lens. The editor drops a click on a lens that it is about to draw anew, so look whether it was `done`. */
-async function lens(title, done) {
-  const link = page.locator('.codelens-decoration a').getByText(title, { exact: true });
-  for (let tries = 0; tries < 5; tries++) {
-    await link.click();
-    for (let waits = 0; waits < 50; waits++) {
-      if (done()) return;
-      await page.waitForTimeout(100);
-    }
-  }
-  throw new Error(`The lens "${title}" does nothing.`);
 }
 
 /** How many pixels a squiggle is off the word in quotes that begins at a column of its line. */

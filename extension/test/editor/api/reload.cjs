@@ -24,6 +24,8 @@ exports.run = runner({
     await until(() => record().state === 'cancelled', 'end of the run');
   },
   async 'a run that was cancelled is resumed, and cancelled again'() {
+    const { processes } = await import('../processes.mjs');
+    await until(() => processes('', `OLIVINE_RUN=${folder()}`).length === 0, 'end of its processes');
     await vscode.commands.executeCommand('olivine.resume', { runId: runs()[0] });
     await until(() => record().state === 'running' && record().attempt === 2, 'second attempt');
     await vscode.commands.executeCommand('olivine.cancel');
