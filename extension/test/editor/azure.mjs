@@ -36,14 +36,19 @@ async function session(page, workspace) {
   await open('olive-config.json');
   await go(1, 1);
   await lens('Submit to Azure ML', () => existsSync(join(workspace, '.olivine/runs')));
+  // The editor offers its account first; who declines is signed in as a terminal would be.
+  const account = page.locator('.monaco-dialog-box', { hasText: 'wants to sign in using Microsoft' });
+  await account.waitFor();
+  await shot('1-account');
+  await press(account, 'Cancel');
   const bar = toast('olive-config.json');
   await bar.getByText(/training \d+\/6 steps/).waitFor();
   assert.deepEqual(Object.values(await jobs()), ['Running']);
-  await shot('1-running');
+  await shot('2-running');
   await press(bar, 'Cancel');
   await told('the run was cancelled');
   await until(async () => Object.values(await jobs())[0] === 'Canceled', 'job that was cancelled');
-  await shot('2-cancelled');
+  await shot('3-cancelled');
 }
 
 const { project, interpreter } = await answer();
