@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pygls.exceptions import JsonRpcException
+
 from olivine_schemas.problems import Edit, Span
 
 from . import shapes
-from .connection import REQUEST_FAILED, Failure
+from .connection import REQUEST_FAILED
 from .features.actions import KINDS, actions
 from .features.complete import complete
 from .features.folding import foldings
@@ -124,7 +126,7 @@ def _rename(ask: Question) -> Json:
     try:
         return ask.workspace_edit(rename(ask.document, ask.offset, str(ask.params["newName"])))
     except ValueError as error:
-        raise Failure(REQUEST_FAILED, str(error)) from error
+        raise JsonRpcException(str(error), REQUEST_FAILED) from error
 
 
 def _code_actions(ask: Question) -> list[Json]:
@@ -171,7 +173,7 @@ def refusing(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return call(*arguments)
     except Refused as refused:
-        raise Failure(REQUEST_FAILED, str(refused), refused.data) from refused
+        raise JsonRpcException(str(refused), REQUEST_FAILED, refused.data) from refused
 
 
 ANSWERS: dict[str, Callable[[Question], Any]] = {

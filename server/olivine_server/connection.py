@@ -1,83 +1,82 @@
-"""A connection to one client: JSON-RPC messages in and out, and the thread that their handlers run in.
+"""A connection to one client: pygls, with handlers that take and give the protocol's JSON as it is.
 
-Handlers take and give the protocol's JSON as it is. They run one at a time, in the order of the messages, while the
-next messages are read: so a request can be cancelled before its turn comes. Every request is answered once, whatever
-happens. The libraries there are for this make a type of every message of the protocol when they are imported, which
-takes three times as long as all else until the first diagnostics, and twice the memory.
+pygls reads, writes, frames, and pairs requests with answers. Its typed layer is left out: the shapes are made by
+`shapes.py`, and the text of a document is kept by `workspace.py`, because pygls also splits lines where the protocol
+does not. Of its two loops the blocking one is used: a message then wakes one thread and its answer another, where the
+asynchronous one would wake five. What is added here is that every request is answered once, in order, and that handlers
+run in a thread of their own: messages are read meanwhile, so that a cancelled request is answered at once, and its
+handler is not begun, or stops where it looks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import re
+import linecache
+import logging
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
 from enum import Enum
 from functools import partial
-from itertools import count
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, local
+from threading import Event, Lock, Thread, current_thread
 from typing import Any, BinaryIO
 
-Json = dict[str, Any]
+import attrs
+from cattrs import Converter
+from lsprotocol.types import CANCEL_REQUEST, CancelParams, ResponseError, ResponseErrorMessage
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcRequestCancelled,
+    JsonRpcServerNotInitialized,
+)
+from pygls.io_ import StdoutWriter, run
+from pygls.protocol import (
+    JsonRPCNotification,
+    JsonRPCProtocol,
+    JsonRPCRequestMessage,
+    JsonRPCResponseMessage,
+)
+from pygls.server import JsonRPCServer
+
 Handler = Callable[[Any], Any]
 
 PAUSE = 0.005
 """Seconds without a message until the work that can wait is done."""
 
-PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INTERNAL_ERROR = -32700, -32600, -32601, -32603
-NOT_INITIALIZED, CANCELLED, REQUEST_FAILED = -32002, -32800, -32803
+REQUEST_FAILED = -32803
+"""The code of an error that says why something cannot be done."""
 
 _ERROR = 1
-_LENGTH = re.compile(rb"Content-Length:\s*(\d+)\s*", re.IGNORECASE)
+_VERSION = JsonRPCProtocol.VERSION
 
-
-class Failure(Exception):
-    """A request is answered with this error; nothing is logged."""
-
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(message)
-        self.error = {"code": code, "message": message, **({} if data is None else {"data": data})}
-
-
-@dataclass(frozen=True)
-class Later:
-    """What a handler returns if its answer takes long: work for a thread of its own, whose result is the answer."""
-
-    name: str
-    work: Callable[[], Any]
-
-
-@dataclass(eq=False)
-class _Request:
-    """A request. Whoever takes it out of the open ones has to answer it."""
-
-    id: str | int
-    cancelled: bool = False
+linecache.clearcache()  # the source of every method that attrs has made for a type of the protocol: several megabytes
 
 
 class _State(Enum):
     NEW, READY, SHUTDOWN = range(3)
 
 
-class Connection:
+class Connection(JsonRPCServer):
     """Serves one client. `notify` and `request` are for handlers, whatever thread they run in."""
 
     def __init__(self) -> None:
+        super().__init__(_PlainProtocol, Converter)
         self._state = _State.NEW
-        self._handlers: Mapping[str, Handler] = {}
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._open: dict[str | int, _Request] = {}
-        self._asked: dict[str | int, tuple[str, Handler]] = {}
-        self._ids = count(1)
-        self._serving = local()
-        self._writer: BinaryIO | None = None
-        self._writing = Lock()
+        self._worker = _Worker()
         self._logged: set[str] = set()
+        logging.getLogger("pygls").setLevel(logging.CRITICAL)  # failures are logged here, for the person and once
+
+    @property
+    def thread_pool(self) -> _Worker:  # type: ignore[override]
+        """What runs the handlers."""
+        return self._worker
 
     def serve(
         self, handlers: Mapping[str, Handler], idle: Callable[[], None], address: tuple[str, int] | None = None
@@ -86,7 +85,8 @@ class Connection:
 
         The client is at the standard streams, or comes to the TCP `address`. `idle` runs in a pause of the messages.
         """
-        self._handlers = {**handlers, "shutdown": self._on_shutdown}
+        for method, handler in {**handlers, "shutdown": self._on_shutdown}.items():
+            self.feature(method)(self.thread()(partial(self._call, method, handler)))
         if address:
             with socket.create_server(address) as listener:
                 print("Serving on {}:{}".format(*listener.getsockname()), file=sys.stderr, flush=True)
@@ -97,138 +97,59 @@ class Connection:
         stdout, sys.stdout = sys.stdout, sys.stderr  # what anything prints must not get into the protocol
         return self._run(sys.stdin.buffer, stdout.buffer, idle)
 
+    def _run(self, reader: BinaryIO, writer: BinaryIO, idle: Callable[[], None]) -> int:
+        """Read messages until there are no more; the exit code."""
+        left = Event()
+        self.feature("exit")(lambda params: left.set())
+        self.protocol.set_writer(StdoutWriter(writer))
+        self._worker.start(partial(self._call, "idle", lambda _: idle(), None))
+        with contextlib.suppress(KeyboardInterrupt, OSError):
+            run(left, reader, self.protocol, error_handler=self.report_server_error)
+        code = 0 if self._state is _State.SHUTDOWN else 1
+        self._state = _State.SHUTDOWN  # what waits is refused
+        self._worker.stop()
+        self.protocol.writer = None  # a thread that still runs must not write while Python ends
+        return code
+
     def notify(self, method: str, params: Any) -> None:
         """Tell the client something."""
-        self._send({"method": method, "params": params})
+        self.protocol.notify(method, params)
 
     def request(self, method: str, params: Any, then: Handler = lambda result: None) -> None:
         """Ask the client something; `then` gets the result, and is not called if the client answers an error."""
-        id_ = next(self._ids)
-        self._asked[id_] = method, then
-        self._send({"id": id_, "method": method, "params": params})
+
+        def answered(future: Future[Any]) -> None:
+            if not future.cancelled() and future.exception() is None:
+                self._worker.submit(self._call, f"answer to {method}", then, future.result())
+
+        self.protocol.send_request(method, params).add_done_callback(answered)
 
     def stop_if_cancelled(self) -> None:
         """For a handler, now and then: go no further where the client does not want the answer any more."""
-        request = getattr(self._serving, "request", None)
-        if request is not None and request.cancelled:
-            raise _cancelled()
+        if self._worker.is_cancelled():
+            raise JsonRpcRequestCancelled
 
-    # Reading, in the main thread
+    def in_thread(self, what: str, call: Callable[[], Any]) -> Future[Any]:
+        """Run a call that takes long in a thread of its own. A handler that returns the future answers its result."""
+        future: Future[Any] = Future()
+        guarded = partial(self._call, what, lambda _: call(), None)
+        Thread(target=_settle, args=(future, guarded), name=what, daemon=True).start()
+        return future
 
-    def _run(self, reader: BinaryIO, writer: BinaryIO, idle: Callable[[], None]) -> int:
-        """Read messages until there are no more; the exit code."""
-        self._writer = writer
-        worker = Thread(target=self._work, args=(idle,))
-        worker.start()
-        with contextlib.suppress(KeyboardInterrupt, OSError):
-            for body in _bodies(reader):
-                if not self._receive(body):
-                    break
-        code = 0 if self._state is _State.SHUTDOWN else 1
-        self._state = _State.SHUTDOWN  # what waits is refused
-        self._calls.put(None)
-        worker.join()
-        with self._writing:
-            self._writer = None  # a thread that still runs must not write while Python ends
-        return code
-
-    def _receive(self, body: bytes) -> bool:
-        """Take a message in, whatever it is; whether more are to come."""
-        try:
-            message = json.loads(body)
-        except (ValueError, RecursionError):
-            self._reply(None, Failure(PARSE_ERROR, "The message is no JSON"))
-            return True
-        if not isinstance(message, dict) or not isinstance(message.get("id", 0), (str, int)):
-            self._reply(None, Failure(INVALID_REQUEST, "This is no message"))
-            return True
-        method, params = str(message.get("method")), message.get("params")
-        if "method" not in message:
-            self._take_answer(message)
-        elif "id" in message:
-            self._take_request(_Request(message["id"]), method, params)
-        elif method == "$/cancelRequest":
-            self._cancel(params.get("id") if isinstance(params, dict) else None)
-        elif method in self._handlers:
-            self._calls.put(partial(self._outcome, method, self._handlers[method], params))
-        return "id" in message or method != "exit"
-
-    def _take_request(self, request: _Request, method: str, params: Any) -> None:
-        if method in self._handlers:
-            self._open[request.id] = request
-            self._calls.put(partial(self._answer, request, method, self._handlers[method], params))
-        else:
-            self._reply(request.id, Failure(METHOD_NOT_FOUND, f"There is no method {method}"))
-
-    def _take_answer(self, message: Json) -> None:
-        asked = self._asked.pop(message.get("id", 0), None)
-        if asked and "error" not in message:
-            self._calls.put(partial(self._outcome, f"answer to {asked[0]}", asked[1], message.get("result")))
-
-    def _cancel(self, id_: Any) -> None:
-        """Answer a request as cancelled; its handler is not begun, or stops where it looks."""
-        request = self._open.pop(id_, None) if isinstance(id_, (str, int)) else None
-        if request:
-            request.cancelled = True
-            self._reply(request.id, _cancelled())
-
-    # Handling, in the worker's thread
-
-    def _work(self, idle: Callable[[], None]) -> None:
-        """Run what comes, and `idle` once whenever nothing has come for a while."""
-        rested = True
-        while True:
-            try:
-                call = self._calls.get(timeout=None if rested else PAUSE)
-            except Empty:
-                call = partial(self._outcome, "idle", lambda _: idle(), None)
-                rested = True
-            else:
-                rested = False
-            if call is None:
-                return
-            call()
-
-    def _answer(self, request: _Request, method: str, handler: Handler, params: Any) -> None:
-        """Run the handler of a request and send what it returns."""
-        if request.cancelled:
-            return
-        self._serving.request = request
-        result = self._outcome(method, handler, params)
-        self._serving.request = None
-        wanted = self._open.pop(request.id, None) is request
-        if isinstance(result, Later):
-            Thread(target=self._answer_later, args=(request.id, result, wanted), name=result.name, daemon=True).start()
-        elif wanted:
-            self._reply(request.id, result)
-
-    def _answer_later(self, id_: str | int, later: Later, wanted: bool) -> None:
-        """Do what takes long, in a thread of its own. Once begun it is done to the end."""
-        result = self._outcome(later.name, lambda _: later.work(), None)
-        if wanted:
-            self._reply(id_, result)
-
-    def _outcome(self, what: str, handler: Handler, params: Any) -> Any:
-        """What a handler returns, or the failure that it ends with."""
-        try:
-            return self._call(what, handler, params)
-        except Failure as failure:
-            return failure
-
-    def _call(self, what: str, handler: Handler, params: Any) -> Any:
+    def _call(self, method: str, handler: Handler, params: Any) -> Any:
         """Run a handler. The guard: one that fails must not take the others with it."""
         if self._state is _State.SHUTDOWN:
-            raise Failure(INVALID_REQUEST, "The server is shutting down")
-        if self._state is _State.NEW and what != "initialize":
-            raise Failure(NOT_INITIALIZED, "The first request is initialize")
+            raise JsonRpcInvalidRequest("The server is shutting down")
+        if self._state is _State.NEW and method != "initialize":
+            raise JsonRpcServerNotInitialized("The first request is initialize")
         self._state = _State.READY
         try:
             return handler(params)
-        except Failure:
+        except JsonRpcException:
             raise
         except Exception as error:
-            self._log(what)
-            raise Failure(INTERNAL_ERROR, f"{what} failed: {type(error).__name__}: {error}") from error
+            self._log(method)
+            raise JsonRpcInternalError(f"{method} failed: {type(error).__name__}: {error}") from error
 
     def _log(self, what: str) -> None:
         """Tell of the exception being handled, the first time it happens."""
@@ -241,37 +162,136 @@ class Connection:
     def _on_shutdown(self, params: Any) -> None:
         self._state = _State.SHUTDOWN
 
-    # Writing, in any thread
-
-    def _reply(self, id_: str | int | None, result: Any) -> None:
-        outcome = {"error": result.error} if isinstance(result, Failure) else {"result": result}
-        try:
-            self._send({"id": id_, **outcome})
-        except Exception as error:  # an answer that is no JSON
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Answer what is no message, log an answer that is no JSON; all else is told of where it fails."""
+        if source is JsonRpcInternalError:
             self._log("an answer")
-            self._send({"id": id_, "error": Failure(INTERNAL_ERROR, f"The answer is no JSON: {error}").error})
-
-    def _send(self, message: Json) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
-        with self._writing, contextlib.suppress(OSError):  # a client that has left is noticed where it is read from
-            if self._writer is not None:
-                self._writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-                self._writer.flush()
+        if source is JsonRpcException:
+            answer = error if isinstance(error, JsonRpcException) else JsonRpcParseError("The message is no JSON")
+            self.protocol._send_data(ResponseErrorMessage(error=answer.to_response_error()))
 
 
-def _cancelled() -> Failure:
-    return Failure(CANCELLED, "The request was cancelled")
+class _Worker:
+    """The thread that handlers run in, one at a time."""
 
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._serving: Future[Any] = Future()
+        self._thread: Thread | None = None
 
-def _bodies(reader: BinaryIO) -> Iterator[bytes]:
-    """The messages of a stream, until it ends."""
-    length = 0
-    while line := reader.readline():
-        if found := _LENGTH.fullmatch(line):
-            length = int(found[1])
-        elif length and not line.strip():
-            body = reader.read(length)
-            if len(body) < length:
+    def submit(self, call: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Let a call wait its turn. Its future can be cancelled until it has a result, also while it runs."""
+        future: Future[Any] = Future()
+        self._calls.put((future, partial(call, *args)))
+        return future
+
+    def is_cancelled(self) -> bool:
+        """For the call that runs: whether its result is not wanted any more."""
+        return current_thread() is self._thread and self._serving.cancelled()
+
+    def start(self, idle: Callable[[], Any]) -> None:
+        """Run what comes, and `idle` once whenever nothing has come for a while."""
+        self._thread = Thread(target=self._work, args=(idle,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the calls that wait."""
+        self._calls.put(None)
+        if self._thread:
+            self._thread.join()
+
+    def _work(self, idle: Callable[[], Any]) -> None:
+        rested = True
+        while True:
+            try:
+                waiting = self._calls.get(timeout=None if rested else PAUSE)
+                rested = False
+            except Empty:
+                waiting = Future(), idle
+                rested = True
+            if waiting is None:
                 return
-            yield body
-            length = 0
+            self._serving = waiting[0]
+            _settle(*waiting)
+
+
+def _settle(future: Future[Any], call: Callable[[], Any]) -> None:
+    """Give a future its result, unless it is cancelled before that."""
+    if future.cancelled():
+        return
+    with contextlib.suppress(InvalidStateError):  # cancelled while the call ran
+        try:
+            result = call()
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            if isinstance(result, Future):
+                result.add_done_callback(partial(_pass_on, future))
+            else:
+                future.set_result(result)
+
+
+def _pass_on(future: Future[Any], done: Future[Any]) -> None:
+    """Give a future the result of another."""
+    _settle(future, done.result)
+
+
+class _PlainProtocol(JsonRPCProtocol):
+    """Only the envelope of a message gets a type."""
+
+    def __init__(self, server: JsonRPCServer, converter: Converter) -> None:
+        super().__init__(server, converter)
+        self._writing = Lock()
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """An object anywhere in a message, as it is."""
+        return data
+
+    def handle_message(self, message: Any) -> None:
+        """Handle a message of any shape; JsonRpcInvalidRequest where it is none."""
+        if not isinstance(message, dict) or not isinstance(message.get("id", 0), str | int):
+            raise JsonRpcInvalidRequest("This is no message")
+        if "method" not in message and self._result_types.pop(message.get("id", 0), self) is self:
+            return  # nothing was asked by this id, though a request that waits may have it
+        super().handle_message(_enveloped(message))
+
+    def _send_data(self, data: Any) -> None:
+        """Send an envelope, from any thread. An answer that is no JSON becomes an error."""
+        try:
+            body = _serialized(data)
+        except (TypeError, ValueError) as error:
+            self._server._report_server_error(error, JsonRpcInternalError)
+            if not isinstance(data, JsonRPCResponseMessage):
+                return
+            failure = JsonRpcInternalError(f"The answer is no JSON: {error}").to_response_error()
+            body = _serialized(ResponseErrorMessage(id=data.id, error=failure))
+        with self._writing, contextlib.suppress(OSError):  # a client that has left is noticed where it is read from
+            if self.writer is not None:
+                self.writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def _enveloped(message: dict[str, Any]) -> Any:
+    """A message in the envelope by which pygls knows what it is."""
+    id_, method, params = message.get("id", 0), str(message.get("method")), message.get("params")
+    if "method" in message and "id" in message:
+        return JsonRPCRequestMessage(id_, method, _VERSION, params)
+    if "method" in message:
+        return JsonRPCNotification(method, _VERSION, _cancelled(params) if method == CANCEL_REQUEST else params)
+    if "error" in message:
+        return ResponseErrorMessage(id_, ResponseError(JsonRpcException.CODE, str(message["error"])))
+    return JsonRPCResponseMessage(id_, _VERSION, message.get("result"))
+
+
+def _cancelled(params: Any) -> CancelParams:
+    id_ = params.get("id") if isinstance(params, dict) else None
+    if not isinstance(id_, str | int):
+        raise JsonRpcInvalidRequest("A request is cancelled by its id")
+    return CancelParams(id_)
+
+
+def _serialized(envelope: Any) -> bytes:
+    """A message as it is sent. TypeError or ValueError where what is in it is no JSON."""
+    message = attrs.asdict(envelope, recurse=False)
+    if isinstance(error := message.get("error"), ResponseError):
+        message["error"] = attrs.asdict(error, filter=lambda field, value: value is not None)
+    return json.dumps(message, separators=(",", ":")).encode()

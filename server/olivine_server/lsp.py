@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from olivine_schemas.lines import Units
 
 from . import shapes
-from .connection import Connection, Later
+from .connection import Connection
 from .features.diagnostics import diagnostics
 from .positions import Positions, negotiated
 from .runs.arguments import COMMANDS
@@ -271,7 +271,7 @@ class Server:
 
         command = str(params.get("command"))
         work = refusing(self._find_runs().execute, command, params.get("arguments"))
-        return Later(command, partial(refusing, work))
+        return self.connection.in_thread(command, partial(refusing, work))
 
     def cancel_progress(self, params: Json) -> None:
         """The person has pressed the button of a bar."""
