@@ -8,11 +8,11 @@ import { packaged, pipelinePython, repository } from './needs.mjs';
 const home = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'olivine/demo');
 const workspace = join(home, 'phrase-tone');
 
-if (!existsSync(workspace)) {
+if (!existsSync(join(workspace, 'model/config.json'))) {
   mkdirSync(home, { recursive: true });
   const example = join(repository, 'examples/phrase-tone');
   const made = ['cache', 'models', '.olivine'].map((name) => join(example, name));
-  cpSync(example, workspace, { recursive: true, filter: (path) => !made.includes(path) });
+  cpSync(example, workspace, { recursive: true, force: false, filter: (path) => !made.includes(path) });
 }
 const settings = { 'olivine.pipeline.interpreter': pipelinePython() };
 const server = await serve({ home, vsix: packaged(), settings });
