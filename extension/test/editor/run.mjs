@@ -137,8 +137,9 @@ async function session() {
     await training.waitFor();
     await held(async () => {
       await page.reload();
-      await training.waitFor();
+      await bar.getByText('tune: ').waitFor(); // it trains, or measures what it has learnt so far
     });
+    await training.waitFor();
   });
   await step('learning', async () => {
     await held(async () => {
