@@ -42,8 +42,7 @@ def test_a_job_is_submitted_followed_and_cancelled(double: Double, tmp_path: Pat
     with editor:
         (lens,) = [lens for lens in editor.ask("codeLens", uri) if lens["command"]["command"] == "olivine.submit"]
         run = command(editor, "submit", **lens["command"]["arguments"][0])["runId"]
-        waiting = until(editor, run, lambda news: news["state"] == "queued" and news["doing"])
-        assert "waiting" in waiting["message"]
+        until(editor, run, lambda news: news["state"] == "queued" and "waiting" in news["message"])
         assert until(editor, run, trains)["state"] == "running"
         (name,) = double.workspace.jobs
         assert f"/runs/{name}?" in command(editor, "runDetails", runId=run)["url"]

@@ -117,10 +117,10 @@ class Watcher:
         for name, url in sorted((details.get("logFiles") or {}).items()):
             if _LOG.fullmatch(name):
                 self._read(name, url)
-        if status != self._job.status:
-            self._job.status = status
-            self._tell_status(status)
+        before, self._job.status = self._job.status, status
         self._tell_waiting(details)
+        if status != before:
+            self._tell_status(status)
         if status in TERMINAL:
             self._tell_rest()
         if status == "Failed":
