@@ -15,7 +15,7 @@ from peft.tuners.lora.config import LoraRuntimeConfig
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments, set_seed
 
 from olivine_schemas.estimates import ALL_LINEAR, DEFAULT_MODULES
-from olivine_schemas.language.passes import LoRAParameters
+from olivine_schemas.language.passes import LoRAParameters, QLoRAParameters
 from olivine_schemas.language.training import passed_through
 
 from . import data
@@ -155,7 +155,7 @@ def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkp
         r=parameters.r,
         lora_alpha=parameters.alpha,
         lora_dropout=parameters.lora_dropout,
-        target_modules=parameters.target_modules or _default_modules(model.config.model_type, quantization),
+        target_modules=_target_modules(parameters, model.config.model_type),
         modules_to_save=parameters.modules_to_save,
         bias=parameters.bias,
         task_type="CAUSAL_LM",
@@ -170,9 +170,12 @@ def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkp
     return adapted
 
 
-def _default_modules(model_type: str, quantization: dict[str, Any] | None) -> str | list[str] | None:
-    """Layers to adapt where the config names none; None leaves the choice to PEFT."""
-    return ALL_LINEAR if quantization else list(DEFAULT_MODULES.get(model_type, ())) or None
+def _target_modules(parameters: LoRAParameters, model_type: str) -> str | list[str] | None:
+    """Layers to adapt; None leaves the choice to PEFT, which knows "all-linear" only outside of a list."""
+    named = parameters.target_modules
+    if named == [ALL_LINEAR] or (not named and isinstance(parameters, QLoRAParameters)):
+        return ALL_LINEAR
+    return named or list(DEFAULT_MODULES.get(model_type, ())) or None
 
 
 def _runtime_config(parameters: LoRAParameters) -> Any:

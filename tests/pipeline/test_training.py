@@ -100,6 +100,17 @@ def test_the_number_format_is_one_that_the_device_computes_in(
     assert bool(settled.notes) == (used != dtype)
 
 
+def test_all_linear_layers_are_adapted_where_the_config_says_so(
+    tiny_model: Path, phrases: Path, tmp_path: Path
+) -> None:
+    settings = {"train_data_config": "phrases", "target_modules": "all-linear", "training_args": {"max_steps": 1}}
+    flow = workflow(phrases / "train.json", strategy="line-by-line")
+    adapter = run_pass(LORA, settings, input_model(tiny_model), tmp_path / "a", flow=flow)
+    config = json.loads(Path(adapter.location, "adapter_config.json").read_text())
+    adapted = {name.rpartition(".")[2] for name in config["target_modules"]}
+    assert adapted == {"down_proj", "gate_up_proj", "o_proj", "qkv_proj"}
+
+
 def test_an_adapter_names_its_base_as_the_config_does(tiny_model: Path, phrases: Path, tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to(tiny_model)
     flow = workflow(phrases / "train.json", strategy="line-by-line")

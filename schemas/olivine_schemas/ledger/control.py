@@ -19,7 +19,7 @@ from .process import is_alive, members
 START_SECONDS = 30.0
 """A run that no process has taken up after this time never will be."""
 LEAVE_SECONDS = 10.0
-"""How long to wait for a process that has told its end but not left yet, before its run is started again."""
+"""How long to wait for processes of a run that has told its end but not left yet, before its run is started again."""
 RESUMABLE = frozenset({RunState.CANCELLED, RunState.FAILED, RunState.LOST})
 """States that a run can be started again from."""
 _STEP = 0.05
@@ -104,10 +104,10 @@ def reopen(folder: RunFolder) -> RunRecord | None:
 
 
 def await_leaving(folder: RunFolder, wait: Callable[[float], None] = time.sleep) -> RunRecord | None:
-    """The record with the state that is true; where the run has told its end, once its process has left."""
+    """The record with the state that is true; where the run has told its end, once its processes have left."""
     end = time.monotonic() + LEAVE_SECONDS
     while (record := settled(folder)) and record.state not in ACTIVE and time.monotonic() < end:
-        if not is_alive(record.pid, record.process):
+        if not is_alive(record.pid, record.process) and not _left_alive(folder, record):
             break
         wait(_STEP)
     return record
