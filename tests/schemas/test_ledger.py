@@ -335,6 +335,15 @@ def test_a_run_that_has_told_its_end_is_opened_once_its_process_has_left(started
     assert identity(process.pid) is None
 
 
+def test_a_run_that_has_told_its_end_is_opened_once_its_children_have_left(started: Any, run: RunFolder) -> None:
+    child = started("import time\ntime.sleep(2)")
+    Thread(target=child.wait, daemon=True).start()
+    change(run, state=RunState.CANCELLED, pid=child.pid, process="of a process that has left")
+    assert list(members(run.path))
+    assert reopen(run)
+    assert identity(child.pid) is None
+
+
 @pytest.mark.parametrize("kept", [RunState.SUCCEEDED, RunState.QUEUED])
 def test_a_run_that_is_done_or_to_come_is_not_opened(kept: RunState, run: RunFolder) -> None:
     change(run, state=kept)
