@@ -39,6 +39,7 @@ def files(folder: Path) -> set[str]:
 def test_output_has_the_models_their_cards_and_the_report(models: Path) -> None:
     assert files(models) == {
         ".olivine.json",
+        ".olivine.lock",
         "report.json",
         "report.html",
         "adapter/README.md",
