@@ -168,9 +168,10 @@ class Watcher:
 
     def _follow_strays(self) -> None:
         for path, run in list(self.strays.items()):
+            goes_on = _goes_on(run)
             if run.bar:
-                (run.bar.show if _goes_on(run) else run.bar.end)("its folder is gone")
-            if not _goes_on(run):
+                (run.bar.show if goes_on else run.bar.end)("its folder is gone")
+            if not goes_on:
                 del self.strays[path]
 
     def _take(self, path: Path, stamp: int) -> None:
