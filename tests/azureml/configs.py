@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +36,14 @@ def small_workspace(folder: Path, **system: Any) -> Path:
     (folder / "data" / "train.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "olive-config.json").write_text(json.dumps(azure_config(config, **system), indent=2))
     return folder
+
+
+def printed_without_azure(program: str) -> str:
+    """What a program prints that has to end without Azure's packages, or torch, imported."""
+    code = (
+        f"import sys; from pathlib import Path; {program};"
+        "assert not {'azure', 'torch', 'msrest'} & {name.partition('.')[0] for name in sys.modules}"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    return told.stdout
