@@ -178,14 +178,12 @@ def told(run: Session, work: Callable[[Session], Result], show: Callable[[Result
 
 def work(run: Session) -> RunReport | None:
     """Do what the config says: here, or as a job of Azure ML, whose report comes with its results."""
-    given = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
-    text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
+    asked, text = taken_up(run)
     run.cancel.check()
     quiet_libraries(run.journal)
     from olivine_pipeline.hosts.azureml.request import config_for_job
     from olivine_pipeline.plan import Wishes
 
-    asked = given.arguments if given else arguments(run.args)
     wishes = Wishes(asked.up_to, asked.fresh, asked.force)
     config = config_for_job(run.config, text, force=wishes.force)
     if config is None:
@@ -210,6 +208,15 @@ def work_here(run: Session, text: str, wishes: Wishes) -> RunReport:
             planned = workflow.prepare(run.config, text, wishes)
         resumed = run.record is not None and run.record.attempt > 1
         return workflow.run(planned, run.journal, cancel=run.cancel, resumed=resumed)
+
+
+def taken_up(run: Session) -> tuple[RunArguments, str]:
+    """What is asked and the text of the config: of the folder that was made for the run, else of the command line."""
+    if run.args.run_folder:
+        folder = RunFolder(run.args.run_folder.absolute())
+        return run.take_up(folder).arguments, read_config(folder.config)
+    text = overridden(run)
+    return arguments(run.args), text
 
 
 def overridden(run: Session) -> str:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from olivine_pipeline.commands.run import (
     DEFAULT_CONFIG,
     Session,
+    arguments,
     keep,
     listen,
     overridden,
+    taken_up,
     told,
     what_to_run,
 )
-from olivine_pipeline.documents import read_config
 from olivine_pipeline.journal import EventFile, Journal
 from olivine_pipeline.terminal import open_display
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
@@ -65,15 +66,15 @@ def show(run: Session) -> None:
     """What would be uploaded and asked for."""
     from olivine_pipeline.hosts.azureml.overview import overview
 
-    run.display.show_text(overview(_prepared(run, overridden(run), run.args)))
+    text = overridden(run)
+    run.display.show_text(overview(_prepared(run, text, arguments(run.args))))
 
 
 def follow(run: Session) -> None:
     """Be the run: of the folder that was made for it, or of a new one."""
     listen(run)
-    record = run.take_up(RunFolder(run.args.run_folder.absolute())) if run.args.run_folder else None
-    text = read_config(run.recorder.folder.config) if run.recorder else overridden(run)
-    submit(run, _prepared(run, text, record.arguments if record else run.args), text, run.args.job)
+    asked, text = taken_up(run)
+    submit(run, _prepared(run, text, asked), text, run.args.job)
 
 
 def submit(run: Session, prepared: Prepared, text: str, job: str | None = None) -> None:
@@ -96,7 +97,7 @@ def submit(run: Session, prepared: Prepared, text: str, job: str | None = None) 
         host.run(prepared, voice, recorder.folder.path if recorder else None, job)
 
 
-def _prepared(run: Session, text: str, asked: argparse.Namespace | RunArguments) -> Prepared:
+def _prepared(run: Session, text: str, asked: RunArguments) -> Prepared:
     from olivine_pipeline.hosts.azureml.host import prepare
     from olivine_pipeline.plan import Wishes
 
@@ -105,11 +106,10 @@ def _prepared(run: Session, text: str, asked: argparse.Namespace | RunArguments)
 
 def detach(run: Session) -> None:
     """Refuse what cannot work, then let a process of its own be the run."""
-    from olivine_pipeline.commands.run import arguments
-
     text = overridden(run)
-    _prepared(run, text, run.args)
-    folder = create(root_of(run.config), run.config, text, arguments(run.args))
+    asked = arguments(run.args)
+    _prepared(run, text, asked)
+    folder = create(root_of(run.config), run.config, text, asked)
     command = [sys.executable, "-m", "olivine_pipeline", "submit", "--plain", "--run-folder", str(folder.path)]
     command += ["--job", run.args.job] if run.args.job else []
 
