@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 EXAMPLE := examples/phrase-tone
 
-.PHONY: setup demo test lint generated format bench docs clean
+.PHONY: setup demo test test-azure lint generated format bench docs clean
 .PHONY: extension vsix vsix-here test-editor test-editor-azure code
 
 setup: $(VENV)/.ready
@@ -27,6 +27,14 @@ demo: setup $(EXAMPLE)/model/config.json
 
 test: setup
 	$(BIN)/python -m pytest
+
+# With the real client of Azure, at a double of the service, whose blob store needs Node.js.
+test-azure: $(VENV)/.azure
+	$(BIN)/python -m pytest tests/azureml
+
+$(VENV)/.azure: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[pipeline,dev,azure]"
+	touch $@
 
 lint: setup generated
 	$(BIN)/ruff check
@@ -86,8 +94,8 @@ test-editor: vsix-here
 	node $(EXTENSION)/test/editor/api.mjs
 	node $(EXTENSION)/test/editor/run.mjs
 
-# The same for Azure ML, at a double of it; AZURE_PYTHON has to have olivine[azure].
-test-editor-azure: vsix-here
+# The same for Azure ML, at the double.
+test-editor-azure: $(VENV)/.azure vsix-here
 	node $(EXTENSION)/test/editor/azure.mjs
 
 code: vsix-here $(EXAMPLE)/model/config.json

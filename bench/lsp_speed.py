@@ -2,9 +2,11 @@
 
     npm install --prefix FOLDER vscode-langservers-extracted
     python bench/lsp_speed.py --json-server FOLDER/node_modules/.bin/vscode-json-language-server [CONFIG…]
+    python bench/lsp_speed.py --other-python ENVIRONMENT/bin/python [CONFIG…]
 
 Both servers are asked for diagnostics (pull). The JSON server runs twice: with Olivine's schema, and without any, when
-all it does is to parse. Rounds take turns, so that a busy machine is busy for all of them.
+all it does is to parse. Another Python tells what the packages beside Olivine cost its server, such as those of the
+extra `azure`, which it must not import. Rounds take turns, so that a busy machine is busy for all of them.
 """
 
 from __future__ import annotations
@@ -190,12 +192,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("configs", nargs="*", type=Path, default=[DEMO], metavar="CONFIG")
     parser.add_argument("--json-server", help="vscode-json-language-server; without it, Olivine's alone is measured")
+    parser.add_argument("--other-python", metavar="PYTHON", help="one with Olivine and other packages")
     parser.add_argument("--rounds", type=int, default=7, help="lives of each server")
     parser.add_argument("--edits", type=int, default=60, help="edits, completions and hovers in each life")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure")
     args = parser.parse_args()
     schema = {"json": {"validate": {"enable": True}, "schemas": [{"fileMatch": ["*"], "url": SCHEMA.as_uri()}]}}
     servers: dict[str, tuple[list[str], Any]] = {"Olivine": ([sys.executable, "-m", "olivine_server"], None)}
+    if args.other_python:
+        servers[f"Olivine in {args.other_python}"] = ([args.other_python, "-m", "olivine_server"], None)
     if args.json_server:
         theirs = [args.json_server, "--stdio"]
         servers["JSON server with schema"] = (theirs, schema)

@@ -1,5 +1,5 @@
 // A config for Azure ML in a real editor: submitted by its lens, followed and cancelled, at a double of the service.
-// Needs a Python with `olivine[azure]`: AZURE_PYTHON, or the one of `make setup` where that has it.
+// The Python of `make setup` has to have `olivine[azure]`: `make test-editor-azure` sees to that.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ const home = mkdtempSync(join(tmpdir(), 'olivine-azure-'));
 rmSync(shots, { recursive: true, force: true });
 mkdirSync(shots, { recursive: true });
 
-const python = process.env.AZURE_PYTHON ?? pipelinePython();
+const python = pipelinePython();
 const double = spawn(python, ['-m', 'double', join(home, 'double'), '--seconds', '2'], {
   cwd: join(repository, 'tests/azureml'),
   stdio: ['pipe', 'pipe', 'inherit'],
