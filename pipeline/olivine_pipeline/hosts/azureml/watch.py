@@ -118,9 +118,9 @@ class Watcher:
             if _LOG.fullmatch(name):
                 self._read(name, url)
         before, self._job.status = self._job.status, status
-        self._tell_waiting(details)
         if status != before:
             self._tell_status(status)
+        self._tell_waiting(details)
         if status in TERMINAL:
             self._tell_rest()
         if status == "Failed":
