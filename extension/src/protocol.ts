@@ -37,11 +37,6 @@ export interface Started {
   folder: string;
 }
 
-/** The part of `olivine.runDetails` that is used here. */
-export interface RunDetails extends RunRow {
-  logFile: string;
-}
-
 /** What the Python for runs has. */
 export interface Environment {
   ok: boolean;

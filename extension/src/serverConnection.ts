@@ -97,8 +97,6 @@ function commandsAreOurs(): StaticFeature {
   return {
     fillClientCapabilities: () => undefined,
     preInitialize: (capabilities) => {
-      const offered = capabilities.executeCommandProvider?.commands ?? [];
-      void vscode.commands.executeCommand('setContext', 'olivine.canSubmit', offered.includes('olivine.submit'));
       delete capabilities.executeCommandProvider;
     },
     initialize: () => undefined,

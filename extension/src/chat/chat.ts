@@ -2,9 +2,11 @@ import type { LanguageClient } from 'vscode-languageclient/node';
 import * as vscode from 'vscode';
 import { CHAT_BODY } from '../panel/page';
 import { fill } from '../panel/webview';
+import type { RunRow } from '../protocol';
 import { refused } from '../refusal';
 import type { RunList } from '../runs/list';
-import { nameOf, summary } from '../runs/words';
+import { pickRun } from '../runs/pick';
+import { nameOf } from '../runs/words';
 import type { Server } from '../server';
 import type { Ask, ChatEvent, FromChat, Models, ToChat } from './messages';
 
@@ -29,12 +31,13 @@ export function chatPanels(context: vscode.ExtensionContext, server: Server, lis
   return vscode.Disposable.from(
     vscode.commands.registerCommand('olivine.tryIt', async (run?: { runId: string }) => {
       try {
-        const runId = run?.runId ?? (await pick(list));
+        const finished = (row: RunRow): boolean => row.state === 'succeeded';
+        const { runId } = run ?? (await pickRun(list, 'Try the model of which run?', finished)) ?? {};
         if (!runId) return;
         const there = panels.get(runId);
         if (there) return there.view.reveal();
         await server.ask<Models>('olivine.chatModels', { runId }); // refuses where there is nothing to talk to
-        const title = `Try ${nameOf({ runId })}`;
+        const title = `Try ${nameOf(runId)}`;
         open(vscode.window.createWebviewPanel(TYPE, title, vscode.ViewColumn.Active), runId);
       } catch (error) {
         await refused(error);
@@ -48,18 +51,6 @@ export function chatPanels(context: vscode.ExtensionContext, server: Server, lis
     }),
     server.onStarted(() => panels.forEach((panel) => panel.tell({ type: 'restarted' }))),
   );
-}
-
-/** Let the person choose a run that has finished. */
-async function pick(list: RunList): Promise<string | undefined> {
-  await list.refresh();
-  const items = list.all
-    .filter(({ state }) => state === 'succeeded')
-    .map((run) => ({ label: nameOf(run), description: summary(run, new Date()), detail: run.config, run }));
-  if (!items.length) void vscode.window.showInformationMessage('No run has finished in this workspace yet.');
-  return items.length < 2
-    ? items[0]?.run.runId
-    : (await vscode.window.showQuickPick(items, { title: 'Try the model of which run?' }))?.run.runId;
 }
 
 class ChatPanel {

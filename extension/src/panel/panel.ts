@@ -2,8 +2,10 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { RunRow } from '../protocol';
 import { refused } from '../refusal';
+import { reveal } from '../runs/commands';
 import type { RunList } from '../runs/list';
-import { nameOf, summary } from '../runs/words';
+import { pickRun } from '../runs/pick';
+import { nameOf } from '../runs/words';
 import type { Server } from '../server';
 import {
   RUN_COMMANDS,
@@ -40,13 +42,13 @@ export function runPanels(context: vscode.ExtensionContext, server: Server, list
     );
   return vscode.Disposable.from(
     command('showRun', async (run) => {
-      const runId = run?.runId ?? (await pick(list, 'Open which run?'));
+      const { runId } = run ?? (await pickRun(list, 'Open which run?')) ?? {};
       if (runId) show([runId]);
     }),
     command('compareRuns', async (run, runs) => {
-      const first = run?.runId ?? (await pick(list, 'Compare which run?'));
+      const { runId: first } = run ?? (await pickRun(list, 'Compare which run?')) ?? {};
       const chosen = runs?.find(({ runId }) => runId !== first)?.runId;
-      const second = first && (chosen ?? (await pick(list, 'Compare with which run?', [first])));
+      const second = first && (chosen ?? (await pickOther(list, [first])));
       if (first && second) show([first, second]);
     }),
     vscode.window.registerWebviewPanelSerializer(TYPE, {
@@ -62,19 +64,13 @@ export function runPanels(context: vscode.ExtensionContext, server: Server, list
 
 /** The name of a run, or those of two; runs of one config bear the same. */
 function titleOf(runIds: string[]): string {
-  const names = [...new Set(runIds.map((runId) => nameOf({ runId })))];
+  const names = [...new Set(runIds.map(nameOf))];
   return names.length < runIds.length ? `${names[0]}, ${runIds.length} runs` : names.join(' and ');
 }
 
-/** Let the person choose a run. */
-async function pick(list: RunList, title: string, but: string[] = []): Promise<string | undefined> {
-  await list.refresh();
-  const items = list.all
-    .filter(({ runId }) => !but.includes(runId))
-    .map((run) => ({ label: nameOf(run), description: summary(run, new Date()), detail: run.config, run }));
-  if (!items.length) void vscode.window.showInformationMessage('There is no such run in this workspace.');
-  if (items.length < 2) return items[0]?.run.runId;
-  return (await vscode.window.showQuickPick(items, { title }))?.run.runId;
+/** Let the person choose a run to lay beside those shown. */
+async function pickOther(list: RunList, shown: string[]): Promise<string | undefined> {
+  return (await pickRun(list, 'Compare with which run?', ({ runId }) => !shown.includes(runId)))?.runId;
 }
 
 /** What was told to the page of a run, and whether more is to be asked for. */
@@ -140,7 +136,7 @@ class RunPanel {
       case 'ready':
         return this.show(message.runIds.length ? message.runIds : this.runIds);
       case 'compare': {
-        const other = await pick(this.list, 'Compare with which run?', this.runIds);
+        const other = await pickOther(this.list, this.runIds);
         return other ? this.show([this.runIds[0]!, other]) : undefined;
       }
       case 'alone':
@@ -171,9 +167,7 @@ class RunPanel {
     const uri = vscode.Uri.file(path);
     const found = await stat(path).catch(() => undefined);
     if (!found) throw new Error(`${path} is no longer there.`);
-    const inside = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
-    if (type === 'reveal' && inside) await vscode.commands.executeCommand('revealInExplorer', uri);
-    else if (type === 'reveal') await vscode.commands.executeCommand('revealFileInOS', uri);
+    if (type === 'reveal') await reveal(path);
     else if (found.isDirectory()) await vscode.env.openExternal(uri);
     else await vscode.commands.executeCommand('vscode.open', uri);
   }

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import { isActive, type RunDetails, type RunRow } from '../protocol';
+import type { RunDetails } from '../panel/messages';
+import { isActive, type RunRow } from '../protocol';
 import { refused } from '../refusal';
 import type { Server } from '../server';
 import type { RunList } from './list';
-import { nameOf, summary } from './words';
+import { pickRun } from './pick';
+import { nameOf } from './words';
 
 type Filter = (run: RunRow) => boolean;
 type Action = (run: RunRow) => unknown;
@@ -52,16 +54,11 @@ async function which(list: RunList, given: { runId: string } | undefined, fits: 
     if (!list.find(given.runId)) await list.refresh();
     return list.find(given.runId);
   }
-  await list.refresh();
-  const items = list.all
-    .filter(fits)
-    .map((run) => ({ label: nameOf(run), description: summary(run, new Date()), run }));
-  if (!items.length) void vscode.window.showInformationMessage('There is no such run in this workspace.');
-  return items.length < 2 ? items[0]?.run : (await vscode.window.showQuickPick(items, { title: 'Which run?' }))?.run;
+  return pickRun(list, 'Which run?', fits);
 }
 
 async function remove(server: Server, run: RunRow): Promise<void> {
-  const question = `Delete the run ${nameOf(run)} with its log? Its results and what is cached stay.`;
+  const question = `Delete the run ${nameOf(run.runId)} with its log? Its results and what is cached stay.`;
   const choice = await vscode.window.showWarningMessage(question, { modal: true }, 'Delete');
   if (choice) await server.ask('olivine.deleteRun', { runId: run.runId });
 }
@@ -71,11 +68,11 @@ const report = (run: RunRow): string => join(run.output ?? run.folder, 'report.h
 /** The page that the pipeline wrote: one file that needs no other, shown without access to anything. */
 async function openReport(run: RunRow): Promise<void> {
   const html = await readFile(report(run), 'utf8').catch(() => undefined);
-  if (html === undefined) return void vscode.window.showWarningMessage(`${nameOf(run)} has left no report.`);
+  if (html === undefined) return void vscode.window.showWarningMessage(`${nameOf(run.runId)} has left no report.`);
   const options = { enableScripts: true, localResourceRoots: [], enableFindWidget: true };
   const panel = vscode.window.createWebviewPanel(
     'olivine.report',
-    `Report: ${nameOf(run)}`,
+    `Report: ${nameOf(run.runId)}`,
     vscode.ViewColumn.Active,
     options,
   );
@@ -97,7 +94,7 @@ async function show(file: vscode.Uri): Promise<void> {
 }
 
 /** Show a folder where the person can see it: in the explorer where it is in the workspace, else in the system's. */
-async function reveal(path: string): Promise<void> {
+export async function reveal(path: string): Promise<void> {
   const uri = vscode.Uri.file(path);
   const inside = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
   await vscode.commands.executeCommand(inside ? 'revealInExplorer' : 'revealFileInOS', uri);

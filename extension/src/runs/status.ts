@@ -11,7 +11,7 @@ export function statusBar(list: RunList): vscode.Disposable {
   const show = (): void => {
     const active = list.active;
     item.text = statusText(active);
-    item.tooltip = active.map((run) => `${nameOf(run)}: ${run.message || run.state}`).join('\n');
+    item.tooltip = active.map((run) => `${nameOf(run.runId)}: ${run.message || run.state}`).join('\n');
     item.accessibilityInformation = { label: item.tooltip };
     if (active.length) item.show();
     else item.hide();
@@ -31,14 +31,14 @@ const after = ({ started, ended }: RunRow): string =>
 
 /** Tell of a run that has ended, with what can be done next. The server itself tells of one that is lost. */
 export async function tellEnd(run: RunRow): Promise<void> {
-  const name = nameOf(run);
+  const name = nameOf(run.runId);
   const { showInformationMessage, showErrorMessage } = vscode.window;
   const log = { title: 'Show Log', command: 'olivine.openRunLog' };
   const resume = { title: 'Resume', command: 'olivine.resume' };
-  const attempt = { title: 'Try It', command: 'olivine.tryIt' };
-  const result = { title: 'Open Result', command: 'olivine.openReport' };
+  const tryIt = { title: 'Try It', command: 'olivine.tryIt' };
+  const report = { title: 'Open Report', command: 'olivine.openReport' };
   const told = {
-    succeeded: () => showInformationMessage(`${name}: the run has finished${after(run)}.`, result, attempt, log),
+    succeeded: () => showInformationMessage(`${name}: the run has finished${after(run)}.`, report, tryIt, log),
     cancelled: () => showInformationMessage(`${name}: the run was cancelled.`, resume, log),
     failed: () => showErrorMessage(`${name}: ${run.message || 'the run failed.'}`, log, resume),
   };

@@ -16,14 +16,14 @@ export class RunTree implements vscode.TreeDataProvider<RunRow> {
   }
 
   getTreeItem(run: RunRow): vscode.TreeItem {
-    const item = new vscode.TreeItem(nameOf(run));
+    const item = new vscode.TreeItem(nameOf(run.runId));
     const [icon, colour] = ICONS[run.state];
     item.id = run.runId;
     item.description = summary(run, new Date());
     item.iconPath = new vscode.ThemeIcon(icon, colour ? new vscode.ThemeColor(colour) : undefined);
     item.contextValue = contextOf(run);
     item.tooltip = tooltip(run);
-    item.accessibilityInformation = { label: `${nameOf(run)}, ${item.description}` };
+    item.accessibilityInformation = { label: `${nameOf(run.runId)}, ${item.description}` };
     item.command = { command: 'olivine.showRun', title: 'Open Run', arguments: [run] };
     return item;
   }

@@ -1,4 +1,4 @@
-// How runs are told of in the editor.
+// How runs are told of, in the editor and on its pages.
 import { isActive, type RunRow, type RunState } from '../protocol';
 
 /** Icon and colour by state, in VS Code's own names. */
@@ -14,14 +14,15 @@ export const ICONS: Record<RunState, [icon: string, colour?: string]> = {
 };
 
 /** The name of a run: its id without the time. */
-export const nameOf = (run: { runId: string }): string => run.runId.replace(/^\d{8}-\d{6}-/, '');
+export const nameOf = (runId: string): string => runId.replace(/^\d{8}-\d{6}-/, '');
 
-/** `8 s`, `3 min`, `2 h 5 min`. */
+/** `8.2 s`, `3 min 5 s`, `2 h 5 min`: as in the report that a run leaves. */
 export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 100) return `${whole} s`;
-  const minutes = Math.round(whole / 60);
-  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** `14:05` today, else the date with it. */

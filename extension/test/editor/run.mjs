@@ -156,7 +156,7 @@ async function session() {
     assert.equal(record().attempt, 2);
   });
   await step('report', async () => {
-    await press(toast('the run has finished'), 'Open Result');
+    await press(toast('the run has finished'), 'Open Report');
     await page.locator('.tab.active', { hasText: 'Report' }).waitFor();
     await (await inside('h1')).getByText('Loss while training').waitFor();
   });

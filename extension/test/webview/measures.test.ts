@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { cells, MEASURES } from '../../webview/run/measures';
-import { duration, nameOf, number, size } from '../../webview/shared/words';
+import { number, size } from '../../webview/shared/words';
 
 const base = { accuracy: 0.5, perplexity: 100, first_token_ms: 200, tokens_per_second: 20, size_bytes: 600e6 };
 const onnx = { accuracy: 0.75, perplexity: 20, first_token_ms: 250, tokens_per_second: 80, size_bytes: 120e6 };
@@ -37,13 +37,6 @@ it.each([
 ])('writes %d bytes as %s', (bytes, text) => expect(size(bytes)).toBe(text));
 
 it.each([
-  [1.53, '1.5 s'],
-  [35.2, '35 s'],
-  [113, '1 min 53 s'],
-  [7500, '2 h 5 min'],
-])('writes %d seconds as %s', (seconds, text) => expect(duration(seconds)).toBe(text));
-
-it.each([
   [0.004, '0.004'],
   [0.00002, '2e-5'],
   [4.987, '4.99'],
@@ -51,5 +44,3 @@ it.each([
   [0, '0'],
   [100, '100'],
 ])('writes %d as %s', (value, text) => expect(number(value)).toBe(text));
-
-it('names a run without its time', () => expect(nameOf('20260101-120000-phrase-tone')).toBe('phrase-tone'));

@@ -1,9 +1,10 @@
 // The page to try a model: fill in what it was trained to be asked, read what it answers.
 import './style.css';
 import type { ChatEvent, FromChat, Models, Side, ToChat } from '../../src/chat/messages';
+import { nameOf } from '../../src/runs/words';
 import { byId, h } from '../shared/dom';
 import { connect } from '../shared/host';
-import { nameOf, timeOf } from '../shared/words';
+import { timeOf } from '../shared/words';
 import { fieldsOf, filled, hear, isOpen, type Answer, type Turn } from './turns';
 
 interface State {

@@ -1,8 +1,9 @@
 // What a run panel shows beside the charts, made of what is known of the runs.
 import type { FromPanel, Location, Notice, RunCommand, RunDetails } from '../../src/panel/messages';
 import { isActive } from '../../src/protocol';
+import { duration, nameOf } from '../../src/runs/words';
 import { button, h } from '../shared/dom';
-import { duration, nameOf, size, timeOf } from '../shared/words';
+import { size, timeOf } from '../shared/words';
 import { cells, MEASURES, stageTitle } from './measures';
 
 export type Send = (message: FromPanel) => void;

@@ -9,14 +9,6 @@ export function size(bytes: number): string {
   return `${digits(bytes / 1e3)} kB`;
 }
 
-export function duration(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
 /** Three digits, and whole numbers from 100. */
 export function number(value: number): string {
   if (value === 0) return '0';
@@ -32,9 +24,6 @@ const digits = (value: number): string => {
   const text = value.toPrecision(3);
   return text.includes('e') ? String(Number(text)) : text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 };
-
-/** The name of a run: its id without the time. */
-export const nameOf = (runId: string): string => runId.replace(/^\d{8}-\d{6}-/, '');
 
 /** The time in a run's id, which tells runs of one config from each other. */
 export function timeOf(runId: string): string {
