@@ -14,6 +14,7 @@ import pytest
 from live import Live, made, olivine, start, training, workspace
 from runs import run, run_well, write_config
 
+from olivine_pipeline.commands.logs import CHUNK
 from olivine_schemas.ledger.control import cancel
 from olivine_schemas.ledger.folder import RunFolder, find_run, run_folders
 from olivine_schemas.runs import RunState
@@ -163,6 +164,13 @@ def test_logs_follow_to_the_end(folder: Path) -> None:
     done = olivine("logs", "-f", cwd=folder)
     assert done.returncode == 0 and "done in" in done.stdout
     assert olivine("logs", cwd=folder).stdout == live.console
+
+
+def test_logs_hide_a_secret_wherever_the_pieces_of_the_file_end(folder: Path) -> None:
+    token = "hf_" + 34 * "x"
+    text = f"{(CHUNK - 60) * 'a'}\n{40 * 'b'} {token}\nthe end"
+    ended(made(folder), RunState.SUCCEEDED).console.write_text(text, encoding="utf-8")
+    assert olivine("logs", cwd=folder).stdout == text.replace(token, "***")
 
 
 def test_cancel_of_an_ended_run_says_that_it_has_ended(folder: Path) -> None:

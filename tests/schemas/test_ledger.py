@@ -83,6 +83,14 @@ def test_a_new_run_keeps_its_config_and_says_what_it_is(run: RunFolder, tmp_path
     assert run.id.endswith(tmp_path.name.strip("_-.")[:60]) or tmp_path.name[:10] in run.id
 
 
+def test_a_record_keeps_no_secret_that_was_set_for_the_run(tmp_path: Path) -> None:
+    token = "hf_" + 34 * "x"
+    run = create(tmp_path, tmp_path / "c.json", "{}", RunArguments(overrides={"a": [{"key": f"is {token}"}], "r": 8}))
+    record = run.read()
+    assert record and record.arguments.overrides == {"a": [{"key": "is ***"}], "r": 8}
+    assert token not in run.record_file.read_text()
+
+
 @pytest.mark.parametrize(
     ("config", "name", "file"),
     [

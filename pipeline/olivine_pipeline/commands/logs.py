@@ -31,14 +31,20 @@ def execute(args: argparse.Namespace) -> int:
         return REFUSED
     try:
         with folder.console.open("rb") as file:
+            rest = ""
             decode = codecs.getincrementaldecoder("utf-8")("replace").decode
             while True:
                 goes_on = args.follow and is_active(folder)  # asked before reading: what comes after the end is none
                 while chunk := file.read(CHUNK):
-                    sys.stdout.write(redact(decode(chunk)))
-                sys.stdout.flush()
+                    *lines, rest = (rest + decode(chunk)).rpartition("\n")  # a secret may be cut in two
+                    sys.stdout.write(redact("".join(lines)))
+                    if len(rest) > CHUNK:
+                        sys.stdout.write(redact(rest))
+                        rest = ""
                 if not goes_on:
+                    sys.stdout.write(redact(rest))
                     return DONE
+                sys.stdout.flush()
                 time.sleep(POLL_SECONDS)
     except FileNotFoundError:
         print(f"olivine: {folder.id} has no log yet", file=sys.stderr)

@@ -10,12 +10,13 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from olivine_schemas.files import write_whole
+from olivine_schemas.redact import redact_data
 from olivine_schemas.runs import RunArguments, RunRecord, RunState, dump_record, load_record
 
 HOME = ".olivine"
@@ -128,6 +129,7 @@ def root_of(config: Path) -> Path:
 
 def create(root: Path, config: Path, text: str, arguments: RunArguments | None = None) -> RunFolder:
     """Make the folder of a new run of `config`, whose text is `text`, in the workspace `root`. Raises OSError."""
+    asked = arguments or RunArguments()
     runs = root / HOME / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     ignore = root / HOME / ".gitignore"
@@ -142,7 +144,7 @@ def create(root: Path, config: Path, text: str, arguments: RunArguments | None =
         config=str(config.absolute()),
         config_hash=hashlib.sha256(text.encode()).hexdigest(),
         created=time.time(),
-        arguments=arguments or RunArguments(),
+        arguments=replace(asked, overrides=redact_data(asked.overrides)),  # the config has them as they are
         host=socket.gethostname(),
     )
     (folder.path / ".lock").touch()  # a full disk may not have room for it later
