@@ -62,6 +62,7 @@ def put(double: Double, prefix: str, files: dict[str, bytes]) -> None:
 def stocked(double: Double) -> Double:
     """The double, with one model in every place that a config can name."""
     put(double, "models/phi", MODEL)
+    put(double, "models/phi", dict.fromkeys(["", "folder/"], b""))  # as some programs write folders
     put(double, "models/phi-other", {"weights.bin": b"another model whose name begins the same"})
     put(double, "outputs/phi", MODEL)
     put(double, "mlflow/phi", MLFLOW)

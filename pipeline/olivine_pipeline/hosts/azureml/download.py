@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -17,8 +18,14 @@ from olivine_pipeline.publish import publish
 from olivine_pipeline.store import Entry
 
 from .connection import Connection, results_prefix
+from .host import PUBLISHED
 from .job import MANIFEST
 from .transfer import RemoteFile, Transfer, is_below
+
+REPORTS = ("report.html", "report.json")
+"""Files beside the folders of results."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_AGAIN = "Submit the config again."
 
 
 class Download:
@@ -44,10 +51,26 @@ class Download:
 
     def _manifest(self) -> list[RemoteFile]:
         text = self._transfer.ask(lambda container: container.download_blob(self._prefix + MANIFEST).readall())
-        files = sorted(json.loads(text)["files"].items())
-        return [
-            RemoteFile(name, self._prefix + name, one["size"], one["sha256"]) for name, one in files if is_below(name)
-        ]
+        return files_of(text, self._prefix)
+
+
+def files_of(manifest: bytes, prefix: str) -> list[RemoteFile]:
+    """The files that a manifest lists. `RunError` where it is damaged, or names what no run makes.
+
+    Whoever may write to the datastore may have written it: nothing but results may appear in `output_dir`.
+    """
+    try:
+        listed = sorted(json.loads(manifest)["files"].items())
+        files = [RemoteFile(name, prefix + name, int(one["size"]), str(one["sha256"])) for name, one in listed]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError("azure-results", f"The list of the job's results is damaged: {MANIFEST}.", _AGAIN) from error
+    for file in files:
+        first, _, rest = file.name.partition("/")
+        expected = first in PUBLISHED if rest else first in REPORTS
+        if not (expected and is_below(file.name) and file.size >= 0 and _SHA256.fullmatch(file.sha256)):
+            message = f"The list of the job's results names what no run makes: {file.name!r}."
+            raise RunError("azure-results", message, _AGAIN)
+    return files
 
 
 def place_results(files: list[RemoteFile], folder: Path, output: Path) -> None:

@@ -79,8 +79,10 @@ def list_files(source: Transfer, place: Place, address: str) -> list[RemoteFile]
         if (blob.metadata or {}).get("hdi_isfolder") == "true":
             continue
         name = blob.name.rpartition("/")[2] if blob.name == prefix else blob.name[len(prefix) :].lstrip("/")
+        if not name or name.endswith("/"):
+            continue  # a folder, as some programs write it
         if not is_below(name):
-            continue
+            raise RunError("azure-address", f'The file "{blob.name}" at {address} can have no such name here.')
         md5 = bytes(blob.content_settings.content_md5 or b"")
         files.append(RemoteFile(name, blob.name, blob.size, md5=md5, etag=blob.etag))
     if not files:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TypeVar
 
 from azure.core import MatchConditions
@@ -14,7 +15,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from olivine_pipeline.cancel import Cancel
-from olivine_pipeline.errors import RunError
+from olivine_pipeline.errors import Cancelled, RunError
 
 from .connection import FIRST_WAIT, LONGEST_WAIT
 from .refusals import is_passing, refusal, status_of
@@ -23,6 +24,7 @@ from .request import Workspace
 CHUNK = 4 << 20
 TRIES = 8
 """Times in a row that a transfer may fail without a byte of progress."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 T = TypeVar("T")
 
 
@@ -65,7 +67,13 @@ class Transfer:
             target = folder / file.name
             if not (target.is_file() and target.stat().st_size == file.size and _is_right(target, file)):
                 before = done
-                self._fetch(file, target, lambda here, before=before: tell(before + here, total))  # type: ignore[misc]
+                try:
+                    self._fetch(file, target, lambda here, before=before: tell(before + here, total))  # type: ignore[misc]
+                except OSError as error:
+                    if error.errno not in _FULL:
+                        raise
+                    message = f"The disk that holds {folder} is full."
+                    raise RunError("disk-full", message, "Free space, and start again.") from error
             done += file.size
             tell(done, total)
 
@@ -137,8 +145,10 @@ class Transfer:
             wait = min(2 * wait, LONGEST_WAIT)
 
     def _give_up_on(self, error: Exception, *, passing: bool) -> None:
-        if isinstance(error, RunError) or not passing:
-            raise error if isinstance(error, RunError) else refusal(error, self._workspace) from error
+        if isinstance(error, (RunError, Cancelled)) or _is_of_this_machine(error):
+            raise error
+        if not passing:
+            raise refusal(error, self._workspace) from error
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -147,10 +157,15 @@ class Transfer:
             time.sleep(min(left, 0.1))
 
 
+def _is_of_this_machine(error: Exception) -> bool:
+    """Whether a file here cannot be written, such as on a full disk."""
+    return isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL)
+
+
 def is_below(name: str) -> bool:
-    """Whether a file of this name stays in the folder that it is fetched into."""
-    path = Path(name)
-    return not path.is_absolute() and ".." not in path.parts
+    """Whether a file of this name stays in the folder that it is fetched into, on every system."""
+    path = PureWindowsPath(name)  # takes more for a separator or a root than others
+    return bool(path.parts) and not path.anchor and ".." not in path.parts
 
 
 def _is_right(path: Path, file: RemoteFile) -> bool:
