@@ -255,7 +255,7 @@ def read_held_out(source: HeldOutSource, plan: Plan) -> HeldOut:
     from .loader import load_tokenizer
 
     tokenizer = load_tokenizer(plan.model)
-    _, evaluation = data.split_eval(data.prepare(source.training, tokenizer, folder), source.share, source.seed or 42)
+    _, evaluation = data.split_eval(data.prepare(source.training, tokenizer, folder), source.share, source.seed)
     return HeldOut([tokenizer.decode(row["input_ids"], skip_special_tokens=True) for row in evaluation])
 
 

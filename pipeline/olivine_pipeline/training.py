@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import gather_object
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora.config import LoraRuntimeConfig
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments, set_seed
@@ -82,7 +84,7 @@ def training_data(job: Job, tokenizer: Any) -> TrainingData:
     if parameters.eval_data_config:
         return TrainingData(train_rows, prepare(parameters.eval_data_config))
     if parameters.eval_dataset_size:
-        seed = (parameters.training_args.model_extra or {}).get("data_seed") or 42
+        seed = (parameters.training_args.model_extra or {}).get("data_seed")
         return TrainingData(*data.split_eval(train_rows, parameters.eval_dataset_size, seed))
     return TrainingData(train_rows, None)
 
@@ -191,8 +193,7 @@ def _early_stopping(parameters: LoRAParameters, has_evaluation: bool) -> list[An
 
 def _fit(trainer: CheckpointedTrainer, losses: Losses, extra: dict[str, Any]) -> None:
     """Train from the last whole checkpoint on; on cancel keep one of the last finished step."""
-    folder = Path(trainer.args.output_dir)
-    checkpoint = last_checkpoint(folder)
+    checkpoint = last_checkpoint(Path(trainer.args.output_dir), gather_object)
     if checkpoint:
         trainer.job.journal.log("info", f"continuing from {checkpoint.name}")
     losses.forget_after(_step_of(checkpoint) if checkpoint else 0)
@@ -204,18 +205,19 @@ def _fit(trainer: CheckpointedTrainer, losses: Losses, extra: dict[str, Any]) ->
         raise
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint below a folder.
+def last_checkpoint(folder: Path, gather: Callable[[list[Any]], list[Any]] = lambda own: own) -> Path | None:
+    """The newest whole checkpoint below a folder that every process of the training has; `gather` asks them all.
 
     trainer_state.json is written last, so a checkpoint without it is half-written, and is removed.
     """
-    whole = []
+    whole = {}
     for path in folder.glob("checkpoint-*"):
         if (path / "trainer_state.json").is_file() and _is_json(path / "trainer_state.json"):
-            whole.append(path)
+            whole[_step_of(path)] = path
         else:
             shutil.rmtree(path, ignore_errors=True)
-    return max(whole, key=_step_of, default=None)
+    steps = set(whole).intersection(*gather([set(whole)]))
+    return whole[max(steps)] if steps else None
 
 
 def _is_json(path: Path) -> bool:

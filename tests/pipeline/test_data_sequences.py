@@ -406,6 +406,8 @@ def test_split_is_deterministic_and_never_empty(tmp_path: Path) -> None:
         assert len(evaluation) == held_out
         assert sorted(train["input_ids"][:] + evaluation["input_ids"][:]) == rows["input_ids"][:]
         assert split_eval(rows, size, 7)[1].to_dict() == evaluation.to_dict()
+    by_seed = {seed: split_eval(rows, 4, seed)[1].to_dict() for seed in (None, 42, 0)}
+    assert by_seed[None] == by_seed[42] != by_seed[0]
     with pytest.raises(RunError):
         split_eval(rows.select([0]), 0.5, 7)
 

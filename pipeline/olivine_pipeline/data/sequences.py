@@ -71,7 +71,10 @@ def prepare(config: DataConfig, tokenizer: Any, base: Path, *, on_progress: Prog
 
 
 def split_eval(dataset: Dataset, size: float, seed: int | None) -> tuple[Dataset, Dataset]:
-    """Training and evaluation parts, the same for the same seed: `size` is a share below 1, or a count."""
+    """Training and evaluation parts, the same for the same seed, 42 where it is None.
+
+    `size` is a share below 1, or a count.
+    """
     count = len(dataset)
     if count < 2:
         raise RunError(
@@ -81,7 +84,8 @@ def split_eval(dataset: Dataset, size: float, seed: int | None) -> tuple[Dataset
         )
     wanted = int(size) if size >= 1 else ceil(size * count)
     held_out = min(max(wanted, 1), count - 1)
-    parts = dataset.train_test_split(test_size=held_out, shuffle=True, seed=seed or 0, keep_in_memory=True)
+    seed = 42 if seed is None else seed
+    parts = dataset.train_test_split(test_size=held_out, shuffle=True, seed=seed, keep_in_memory=True)
     return parts["train"], parts["test"]
 
 
