@@ -1,4 +1,4 @@
-"""Config files on disk: read as the text they hold, written whole or not at all."""
+"""Config files on disk, read as the text they hold."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .problems import Edit, Span
-from .tree import Array, Member, Missing, Node, Object
+from .tree import Member, Missing, Node, Object
 
 _GAP = re.compile(r"(?:\s|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _INDENT = re.compile(r"[\r\n]([ \t]+)[^ \t\r\n]")
@@ -30,13 +30,22 @@ def replace_value(node: Node, value: Any) -> tuple[Edit, ...]:
 def remove_member(text: str, container: Object, member: Member) -> tuple[Edit, ...]:
     """Take a member out of its object, with its comma and, if nothing else is there, its line."""
     spans = [Span(each.key.span.start, _end_of(each)) for each in container.members]
-    return _remove(text, spans, next(i for i, each in enumerate(container.members) if each is member))
-
-
-def remove_item(text: str, container: Array, item: Node) -> tuple[Edit, ...]:
-    """Take an item out of its array, with its comma and, if nothing else is there, its line."""
-    spans = [each.span for each in container.items]
-    return _remove(text, spans, next(i for i, each in enumerate(container.items) if each is item))
+    index = next(i for i, each in enumerate(container.members) if each is member)
+    span = spans[index]
+    comma = _comma_after(text, span.end)
+    edits = []
+    if index == len(spans) - 1 and index > 0:
+        before = _comma_after(text, spans[index - 1].end)
+        if before is not None and before < span.start:
+            edits.append(Edit(Span(before, before + 1), ""))
+    end = span.end
+    if comma is not None:
+        if text[span.end : comma].strip():
+            edits.append(Edit(Span(comma, comma + 1), ""))
+        else:
+            end = comma + 1
+    edits.append(Edit(_with_space(text, span.start, end), ""))
+    return tuple(edits)
 
 
 def insert_member(text: str, container: Object, key: str, value: Any) -> tuple[Edit, ...]:
@@ -91,24 +100,6 @@ def _comma_after(text: str, offset: int) -> int | None:
     gap = _GAP.match(text, offset)
     end = gap.end() if gap else offset
     return end if text.startswith(",", end) else None
-
-
-def _remove(text: str, spans: list[Span], index: int) -> tuple[Edit, ...]:
-    span = spans[index]
-    comma = _comma_after(text, span.end)
-    edits = []
-    if index == len(spans) - 1 and index > 0:
-        before = _comma_after(text, spans[index - 1].end)
-        if before is not None and before < span.start:
-            edits.append(Edit(Span(before, before + 1), ""))
-    end = span.end
-    if comma is not None:
-        if text[span.end : comma].strip():
-            edits.append(Edit(Span(comma, comma + 1), ""))
-        else:
-            end = comma + 1
-    edits.append(Edit(_with_space(text, span.start, end), ""))
-    return tuple(edits)
 
 
 def _with_space(text: str, start: int, end: int) -> Span:

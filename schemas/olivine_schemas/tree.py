@@ -176,11 +176,6 @@ def locate(tree: Node, offset: int) -> Cursor:
     return cursor
 
 
-def path_at(tree: Node, offset: int) -> Path:
-    """The path of the value or key at an offset."""
-    return locate(tree, offset).path
-
-
 def _inside(node: Object | Array, offset: int) -> bool:
     """Whether an offset is between the brackets."""
     return node.span.start < offset and (offset < node.span.end or (offset == node.span.end and not node.closed))

@@ -1,60 +1,25 @@
-"""A pass of another package: found by its entry point, checked like ours, run in a chain with ours."""
+"""The pass of docs/own-pass.md: found by its entry point, checked like ours, run in a chain with ours."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 from runs import LORA, run, run_well, todays_config, write_workspace
 
-PLUGIN = '''
-import json, shutil
-from pathlib import Path
-from typing import Literal
-
-from olivine_pipeline.passes.base import PassType
-from olivine_schemas.language.passes import PassParameters
-
-
-class ScaleParameters(PassParameters):
-    """Scale a weight."""
-
-    factor: float
-    """What it is multiplied by."""
-    which: Literal["embeddings", "head"] = "head"
-    """Which weight."""
-
-
-def run(job):
-    from safetensors.torch import load_file, save_file
-
-    job.cancel.check()
-    job.journal.progress("scaling", 0, 1, "weight")
-    shutil.copytree(job.model.location, job.out, dirs_exist_ok=True)
-    weights = load_file(job.out / "model.safetensors")
-    name = {"embeddings": "model.embed_tokens.weight", "head": "lm_head.weight"}[job.parameters.which]
-    weights[name] = weights[name] * job.parameters.factor
-    save_file(weights, job.out / "model.safetensors", metadata={"format": "pt"})
-    return {"scaled": name}
-
-
-SCALE = PassType(
-    name="ScaleWeight",
-    parameters=ScaleParameters,
-    accepts=frozenset({"transformers"}),
-    yields="transformers",
-    run=run,
-)
-'''
+MANUAL = Path(__file__).parents[2] / "docs" / "own-pass.md"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The package as an installer leaves it, and the environment that finds it."""
     folder = tmp_path_factory.mktemp("site")
-    (folder / "scale_weight.py").write_text(PLUGIN)
+    code = re.search(r"```python\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
+    assert code
+    (folder / "scale_weight.py").write_text(code[1])
     metadata = folder / "scale_weight-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: scale-weight\nVersion: 1.0\n")

@@ -9,7 +9,7 @@ import pytest
 from jobs import input_model, run_pass, site, workflow
 
 from olivine_pipeline.errors import RunError
-from olivine_pipeline.evaluate.onnx_model import verify_onnx
+from olivine_pipeline.evaluate.onnx_model import open_verified
 from olivine_pipeline.passes.lora import QLORA, _quantization
 from olivine_pipeline.passes.merge import MERGE_ADAPTER_WEIGHTS
 from olivine_pipeline.passes.model_builder import MODEL_BUILDER
@@ -144,4 +144,4 @@ def test_a_precision_that_builds_but_does_not_run_is_refused(
 )
 def test_quantized_tied_embeddings_load(settings: dict, tied_model: Path, tmp_path: Path) -> None:
     built = run_pass(MODEL_BUILDER, {"precision": "int4", **settings}, input_model(tied_model), tmp_path / "onnx")
-    verify_onnx(Path(built.location))
+    open_verified(Path(built.location))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from olivine_schemas.edits import insert_member, remove_item, remove_member, rename_key, replace_value
+from olivine_schemas.edits import insert_member, remove_member, rename_key, replace_value
 from olivine_schemas.parser import parse
 from olivine_schemas.problems import Edit, apply_edits
-from olivine_schemas.tree import Array, Node, Object, child, to_data, walk
+from olivine_schemas.tree import Node, Object, child, to_data, walk
 
 KEYS = st.text(alphabet='ab"\\/é{],: \n', min_size=1, max_size=3)
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(alphabet='xy"\\/*{],:é\n\u2028', max_size=5)
@@ -43,8 +43,8 @@ def _at(place: int) -> Any:
     return Span(place, place)
 
 
-def _all(text: str, kind: type[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
-    return [(path, node) for path, node in walk(parse(text).tree) if isinstance(node, kind)]
+def _objects(text: str) -> list[tuple[tuple[str | int, ...], Object]]:
+    return [(path, node) for path, node in walk(parse(text).tree) if isinstance(node, Object)]
 
 
 def _sound(text: str) -> Any:
@@ -61,7 +61,7 @@ def _holder(data: Any, path: tuple[str | int, ...]) -> Any:
 
 @given(documents(), st.data())
 def test_a_removed_member_is_gone_and_nothing_else(text: str, data: st.DataObject) -> None:
-    objects = [(path, node) for path, node in _all(text, Object) if node.members]
+    objects = [(path, node) for path, node in _objects(text) if node.members]
     if not objects:
         return
     path, node = data.draw(st.sampled_from(objects))
@@ -71,23 +71,11 @@ def test_a_removed_member_is_gone_and_nothing_else(text: str, data: st.DataObjec
     assert _sound(apply_edits(text, remove_member(text, node, member))) == expected
 
 
-@given(documents(), st.data())
-def test_a_removed_item_is_gone_and_nothing_else(text: str, data: st.DataObject) -> None:
-    arrays = [(path, node) for path, node in _all(text, Array) if node.items]
-    if not arrays:
-        return
-    path, node = data.draw(st.sampled_from(arrays))
-    index = data.draw(st.integers(0, len(node.items) - 1))
-    expected = to_data(parse(text).tree)
-    del _holder(expected, path)[index]
-    assert _sound(apply_edits(text, remove_item(text, node, node.items[index]))) == expected
-
-
 @given(documents(), st.data(), KEYS, VALUES)
 def test_an_inserted_member_is_there_and_nothing_else_changed(
     text: str, data: st.DataObject, key: str, value: Any
 ) -> None:
-    path, node = data.draw(st.sampled_from(_all(text, Object)))
+    path, node = data.draw(st.sampled_from(_objects(text)))
     expected = to_data(parse(text).tree)
     if key in _holder(expected, path):
         return

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from olivine_schemas.parser import Parsed, parse
 from olivine_schemas.problems import Severity, apply_edits
-from olivine_schemas.tree import Array, Node, Object, Scalar, locate, path_at, to_data, walk
+from olivine_schemas.tree import Array, Node, Object, Scalar, locate, to_data, walk
 
 CORPUS = Path(os.environ.get("OLIVINE_CORPUS", "no-corpus"))
 NASTY = st.text(alphabet="ab\"\\/*{}[],:'é \n\t\x00\u2028\ud800", max_size=6)
@@ -301,7 +301,7 @@ def test_the_cursor_is_found_in_broken_text(
     cursor = locate(parse(text).tree, offset)
     assert (cursor.path, cursor.in_key) == (path, in_key)
     assert (cursor.span and text[cursor.span.start : cursor.span.end]) == token
-    assert path_at(parse(text).tree, offset) == path
+    assert locate(parse(text).tree, offset).path == path
 
 
 # Damage to whole configs

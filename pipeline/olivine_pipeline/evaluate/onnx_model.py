@@ -25,13 +25,11 @@ DTYPES = {
 onnxruntime_genai.disable_telemetry_events()
 
 
-def verify_onnx(folder: Path) -> None:
-    """Load the model and let it write; a build that succeeded may still do neither. ValueError says what to do."""
-    open_verified(folder)
-
-
 def open_verified(folder: Path) -> GenaiModel:
-    """The model of `folder`, once it has shown that it writes; ValueError, in words for the person, if it does not."""
+    """The model of `folder`, once it has shown that it writes: a build that succeeded may do neither.
+
+    ValueError says what to do.
+    """
     try:
         model = GenaiModel(folder)
         # two tokens: the second goes through the cached past, where some kernels are missing

@@ -1,4 +1,4 @@
-"""Facts from this machine: the one place on this floor that reads files. Only server and command line import it."""
+"""Facts from this machine: the one place in this package that reads a person's files. Only the doors import it."""
 
 from __future__ import annotations
 

@@ -30,11 +30,6 @@ def given(node: Node | None) -> Members:
     return found
 
 
-def is_null(node: Node) -> bool:
-    """Whether a node is the word null."""
-    return isinstance(node, Scalar) and node.value is None
-
-
 def renamed(member: Member, name: str, value: Node | None = None) -> Member:
     """The same member under another name, and with another value if one is given."""
     return Member(Scalar(member.key.span, name), value or member.value, member.colon)
