@@ -48,13 +48,14 @@ class Recorder:
         record = self.folder.read()
         if record is None:
             raise RunError("no-run-folder", f"{self.folder.path} is not the folder of a run.")
-        if record.pid != os.getpid() and is_alive(record.pid, record.process):
+        own = (os.getpid(), os.getppid())  # Python in a virtual environment of Windows is the child of what was started
+        if record.pid not in own and is_alive(record.pid, record.process):
             raise RunError("run-alive", f"The run {record.id} is alive already, as process {record.pid}.")
         os.environ[RUN_VARIABLE] = str(self.folder.path.resolve())
         threading.Thread(target=self._listen, args=(cancel,), daemon=True, name="cancel mark").start()
-        own = {"pid": os.getpid(), "process": identity(os.getpid()), "host": socket.gethostname()}
+        taken = {"pid": os.getpid(), "process": identity(os.getpid()), "host": socket.gethostname()}
         started = {"started": time.time(), "ended": None, "message": "", "output": None}
-        return self._update(lambda current: replace(current, state=RunState.STARTING, **own, **started)) or record
+        return self._update(lambda current: replace(current, state=RunState.STARTING, **taken, **started)) or record
 
     def open_files(self, journal: Journal) -> None:
         """Send the journal's events to the folder from now on, and what Python writes to standard error too."""

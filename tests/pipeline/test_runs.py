@@ -22,6 +22,7 @@ import olivine_schemas
 from olivine_pipeline.recorder import Recorder
 from olivine_schemas.ledger.control import cancel
 from olivine_schemas.ledger.folder import LOCK_SECONDS, run_folders
+from olivine_schemas.ledger.process import identity
 from olivine_schemas.runs import RunState
 
 SCHEMA = json.loads((Path(olivine_schemas.__file__).parent / "run.schema.json").read_text(encoding="utf-8"))
@@ -281,6 +282,15 @@ def test_a_living_run_is_neither_resumed_nor_taken_over(long: Path) -> None:
         assert olivine(*command, cwd=long).returncode == 2
     assert live.alive and (live.record.state, live.record.attempt) == (RunState.RUNNING, 1)
     cancel(live.folder)
+
+
+def test_a_run_whose_python_is_the_child_of_what_was_started_is_no_other_run(short: Path) -> None:
+    """As in a virtual environment of Windows, whose python.exe starts the real one."""
+    folder = made(short)
+    folder.update(lambda record: replace(record, pid=os.getpid(), process=identity(os.getpid())))
+    done = olivine("run", "--run-folder", str(folder.path), "--plain", cwd=short)
+    record = folder.read()
+    assert done.returncode == 0 and record and record.pid != os.getpid()
 
 
 def test_two_runs_into_one_output_both_end_well(tiny_model: Path, tmp_path: Path) -> None:

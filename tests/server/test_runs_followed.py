@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from desk import BARS, MANY, Desk, bars, command, config, ended, refusal, trains, until
 from editor import Editor, Json
@@ -168,7 +169,9 @@ def test_a_run_outlives_the_server_and_the_next_one_can_stop_it(make_desk: MakeD
     with desk.sit_down() as editor:
         run = command(editor, "run", uri=desk.uri)["runId"]
         until(editor, run, trains)
-        editor.process.kill()
+        editor.process.send_signal(signal.SIGSTOP)  # editors end a server that hangs together with all its children
+        for process in (*psutil.Process(editor.process.pid).children(recursive=True), editor.process):
+            process.kill()
         editor.process.wait()
     before = desk.alive(run)
     assert before

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from filelock import Timeout
 
 from olivine_schemas.ledger import control
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
-from olivine_schemas.ledger.process import RUN_VARIABLE, identity
+from olivine_schemas.ledger.process import RUN_VARIABLE, identity, is_alive, members
 from olivine_schemas.runs import RunArguments, RunRecord, RunState
 
 from .arguments import Refused
@@ -62,35 +66,34 @@ class Starter:
 
     def _spawn(self, folder: RunFolder, prepare: Callable[[RunRecord], RunRecord]) -> None:
         """Start the process while nobody else writes the record, so that no reader sees a run without its process."""
-        begun: list[subprocess.Popen[bytes]] = []
         giver = self.tokens(folder)
         own = {RUN_VARIABLE: str(folder.path), **(giver.variables if giver else {})}
+        begun: RunRecord | None = None
 
         def spawn(record: RunRecord) -> RunRecord:
+            nonlocal begun
             record = prepare(record)
             with folder.console.open("ab") as console:
-                process = subprocess.Popen(
+                pid = _spawn_apart(
                     self._command(folder, record),
                     cwd=_working_folder(Path(record.config)),
                     env=environment(self.interpreter, own),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
                     stderr=console,
-                    **detached(),
                 )
-            begun.append(process)
-            return replace(record, pid=process.pid, process=identity(process.pid))
+            begun = replace(record, pid=pid, process=identity(pid))
+            return begun
 
         try:
             if folder.update(spawn) is None:
                 raise Refused("The run has no record.")
         except (OSError, Timeout) as error:
-            for process in begun:  # a run that nobody could find again
-                process.kill()
+            for process in members(folder.path) if begun else ():  # a run that nobody could find again
+                with suppress(psutil.Error):
+                    process.kill()
             raise Refused(f"The run cannot be started with {self.interpreter}: {error}") from error
         finally:
-            # Someone has to ask for the exit code, or a run that has ended would stay in the table of processes.
-            Thread(target=_bury, args=(begun, giver), name=f"bury {folder.id}", daemon=True).start()
+            if giver:
+                Thread(target=_close_after, args=(giver, begun), name=f"end of {folder.id}", daemon=True).start()
 
     def _command(self, folder: RunFolder, record: RunRecord) -> Sequence[str]:
         """The command line; what is asked of the run is in its record."""
@@ -98,12 +101,35 @@ class Starter:
         return [*run, *[f"--at-once={self.at_once}"] * bool(self.at_once), "--", record.config]
 
 
-def _bury(begun: list[subprocess.Popen[bytes]], giver: TokenGiver | None) -> None:
-    """Wait for the end of what was started, then give no more tokens."""
-    for process in begun:
-        process.wait()
-    if giver:
-        giver.close()
+_PARENT = """
+import json, subprocess, sys
+try:
+    nothing = subprocess.DEVNULL
+    print(subprocess.Popen(sys.argv[2:], stdin=nothing, stdout=nothing, **json.loads(sys.argv[1])).pid)
+except OSError as error:
+    print(error)
+"""
+
+
+def _spawn_apart(command: Sequence[str], **options: Any) -> int:
+    """Start a process that is no child of this one, and return its pid. Raises OSError.
+
+    Editors end a server that hangs together with all its children, and their children.
+    """
+    parent = [sys.executable, "-I", "-S", "-c", _PARENT, json.dumps(detached()), *command]
+    options = {**options, **detached(), "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    made = subprocess.run(parent, check=False, **options)
+    answer = made.stdout.decode("utf-8", "replace").strip()
+    if not answer.isdecimal():
+        raise OSError(answer or f"{sys.executable} ends with {made.returncode}")
+    return int(answer)
+
+
+def _close_after(giver: TokenGiver, begun: RunRecord | None) -> None:
+    """Give no more tokens once the process has ended."""
+    while begun and is_alive(begun.pid, begun.process):
+        time.sleep(1)
+    giver.close()
 
 
 def environment(interpreter: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
