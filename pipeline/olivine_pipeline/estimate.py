@@ -12,6 +12,7 @@ from olivine_schemas.language.passes import LoRAParameters, ModelBuilderParamete
 from . import data
 from .devices import Device
 from .errors import RunError
+from .passes.model_builder import provider_name
 from .plan import Plan, PlannedPass
 
 FLOPS = {"cpu": 1.7e11, "cuda": 6e13}
@@ -53,17 +54,19 @@ def _estimate(plan: Plan, step: PlannedPass, facts: ModelFacts, parameters: int)
         memory = estimates.build_memory_bytes(parameters)
         searches = (settings.int4_algo_config or "").startswith("k_quant")
         seconds = parameters * (K_QUANT_SECONDS if searches else BUILD_SECONDS)
-        return Estimate(seconds, memory, _onnx_bytes(settings, facts, parameters))
+        scale_bits = 32 if provider_name(step.site) == "CPUExecutionProvider" else 16
+        return Estimate(seconds, memory, _onnx_bytes(settings, facts, parameters, scale_bits))
     if step.type.name == "MergeAdapterWeights":
         return Estimate(parameters * MERGE_SECONDS, 2 * stored + estimates.LIBRARY_BYTES, stored)
     return Estimate()
 
 
-def _onnx_bytes(settings: ModelBuilderParameters, facts: ModelFacts, parameters: int) -> float:
-    if settings.precision != "int4":
-        return estimates.weight_bytes(parameters, settings.precision)
+def _onnx_bytes(settings: ModelBuilderParameters, facts: ModelFacts, parameters: int, scale_bits: int) -> float:
     embedding = (facts.vocabulary or 0) * (facts.hidden_size or 0)
-    return estimates.int4_bytes(parameters, embedding, block=settings.int4_block_size or 32)
+    weights = estimates.onnx_parameters(parameters, embedding, tied=facts.tied_embeddings)
+    if settings.precision != "int4":
+        return estimates.weight_bytes(weights, settings.precision)
+    return estimates.int4_bytes(weights, embedding, block=settings.int4_block_size or 32, scale_bits=scale_bits)
 
 
 def _training(plan: Plan, settings: LoRAParameters, device: Device, facts: ModelFacts, parameters: int) -> Estimate:
@@ -71,10 +74,11 @@ def _training(plan: Plan, settings: LoRAParameters, device: Device, facts: Model
     batch = int(extra.get("per_device_train_batch_size") or 8)
     accumulation = int(extra.get("gradient_accumulation_steps") or 1)
     text = data.text_settings(plan.workflow.data_config(settings.train_data_config))
-    targets = settings.target_modules or estimates.DEFAULT_MODULES.get(facts.model_type or "", ())
-    trainable = estimates.trainable_parameters(facts.shapes, settings.r, targets)
     quantized = isinstance(settings, QLoRAParameters)
-    weights = estimates.weight_bytes(parameters, settings.torch_dtype, nf4=quantized)
+    targets = settings.target_modules or estimates.default_modules(facts.model_type, qlora=quantized)
+    trainable = estimates.trainable_parameters(facts.shapes, settings.r, targets, settings.modules_to_save or ())
+    double_quant = isinstance(settings, QLoRAParameters) and settings.double_quant
+    weights = estimates.weight_bytes(parameters, settings.torch_dtype, nf4=quantized, double_quant=double_quant)
     activations = estimates.activation_bytes(
         batch,
         text.max_seq_len,
@@ -105,7 +109,8 @@ def _training_tokens(plan: Plan, settings: LoRAParameters, batch: int, accumulat
     total = sum(rows.text_bytes.values())
     each = {"strategy": text.strategy, "text_bytes": total, "max_seq_len": text.max_seq_len, "stride": text.stride}
     count = estimates.sequences(rows.rows, **each, max_samples=text.max_samples) or 1  # type: ignore[arg-type]
-    count -= estimates.held_out(count, settings.eval_dataset_size)
+    if not settings.eval_data_config:
+        count -= estimates.held_out(count, settings.eval_dataset_size)
     extra = settings.training_args.model_extra or {}
     per_epoch = estimates.steps_per_epoch(count, batch, accumulation)
     steps = estimates.total_steps(

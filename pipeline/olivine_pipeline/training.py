@@ -16,7 +16,7 @@ from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora.config import LoraRuntimeConfig
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments, set_seed
 
-from olivine_schemas.estimates import ALL_LINEAR, DEFAULT_MODULES
+from olivine_schemas.estimates import ALL_LINEAR, default_modules
 from olivine_schemas.language.passes import LoRAParameters, QLoRAParameters
 from olivine_schemas.language.training import passed_through
 
@@ -174,10 +174,9 @@ def adapted_model(job: Job, quantization: dict[str, Any] | None, gradient_checkp
 
 def _target_modules(parameters: LoRAParameters, model_type: str) -> str | list[str] | None:
     """Layers to adapt; None leaves the choice to PEFT, which knows "all-linear" only outside of a list."""
-    named = parameters.target_modules
-    if named == [ALL_LINEAR] or (not named and isinstance(parameters, QLoRAParameters)):
-        return ALL_LINEAR
-    return named or list(DEFAULT_MODULES.get(model_type, ())) or None
+    default = default_modules(model_type, qlora=isinstance(parameters, QLoRAParameters))
+    named = parameters.target_modules or list(default)
+    return ALL_LINEAR if named == [ALL_LINEAR] else named or None
 
 
 def _runtime_config(parameters: LoRAParameters) -> Any:

@@ -50,6 +50,11 @@ ALL_LINEAR = "all-linear"
 _NOT_LINEAR = re.compile(r"(?:^|\.)(?:lm_head|embed_out|wte|wpe|[^.]*embed[^.]*)$")
 
 
+def default_modules(model_type: str | None, *, qlora: bool) -> tuple[str, ...]:
+    """The layers that get an adapter where a config names none."""
+    return (ALL_LINEAR,) if qlora else DEFAULT_MODULES.get(model_type or "", ())
+
+
 def adapted_layers(shapes: Shapes, target_modules: Sequence[str]) -> dict[str, tuple[int, int]]:
     """The layers that get an adapter: those whose name ends in a target, or all linear ones for "all-linear"."""
     if ALL_LINEAR in target_modules:
@@ -98,6 +103,11 @@ def activation_bytes(
 def training_memory_bytes(weights: float, trainable: int, activations: float) -> float:
     """Peak memory of a training: weights, what is trained with its optimizer, activations, libraries."""
     return weights + trainable * TRAINED_BYTES + activations + LIBRARY_BYTES
+
+
+def onnx_parameters(parameters: int, embedding: int, *, tied: bool | None) -> int:
+    """Weights of an ONNX model: it has the `embedding` twice, also where the model has one matrix for both ends."""
+    return parameters + (embedding if tied else 0)
 
 
 def int4_bytes(parameters: int, embedding: int = 0, *, block: int = 32, scale_bits: int = 32) -> float:
@@ -150,9 +160,9 @@ def held_out(count: int, size: float | None) -> int:
     return min(max(int(size) if size >= 1 else math.ceil(size * count), 1), count - 1)
 
 
-def effective_batch(per_device: int, accumulation: int, devices: int = 1) -> int:
-    """Sequences that go into one update of the weights."""
-    return per_device * accumulation * devices
+def effective_batch(per_device: int, accumulation: int) -> int:
+    """Sequences that go into one update of the weights, on one device."""
+    return per_device * accumulation
 
 
 def steps_per_epoch(count: int, per_device: int, accumulation: int) -> int:

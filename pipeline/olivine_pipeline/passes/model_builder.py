@@ -39,7 +39,7 @@ BYTES_PER_PARAMETER = 7.4
 
 
 def _settle(parameters: ModelBuilderParameters, site: Site, model: ModelRef) -> Settled:
-    name = _provider_name(site)
+    name = provider_name(site)
     if name not in PROVIDERS:
         choices = ", ".join(PROVIDERS)
         raise RunError(
@@ -63,7 +63,8 @@ def _settle(parameters: ModelBuilderParameters, site: Site, model: ModelRef) -> 
     return Settled(parameters)
 
 
-def _provider_name(site: Site) -> str:
+def provider_name(site: Site) -> str:
+    """The execution provider to build for: the target's, else what its device stands for."""
     return site.target.provider or ("CUDAExecutionProvider" if site.target.device == "gpu" else "CPUExecutionProvider")
 
 
@@ -105,7 +106,7 @@ def _run(job: Job) -> dict[str, Any]:
         "model": job.model.location,
         "out": str(job.out),
         "precision": job.parameters.precision,
-        "provider": PROVIDERS[_provider_name(job.site)],
+        "provider": PROVIDERS[provider_name(job.site)],
         "options": builder_options(job.parameters),
         "trust_remote_code": bool((job.model.input_model.settings.get("load_kwargs") or {}).get("trust_remote_code")),
         "cache": str(job.work),
@@ -120,7 +121,7 @@ def _run(job: Job) -> dict[str, Any]:
     _merge_search(job.out / "genai_config.json", job.parameters.search)
     return {
         "precision": job.parameters.precision,
-        "provider": PROVIDERS[_provider_name(job.site)],
+        "provider": PROVIDERS[provider_name(job.site)],
         "options": builder_options(job.parameters),
     }
 

@@ -36,7 +36,6 @@ class Figures:
     exact: bool = True
     """Whether `sequences`, and what follows from it, is counted and not estimated."""
     steps_per_epoch: int | None = None
-    epochs: float = 3.0
     total_steps: int | None = None
     trainable: int | None = None
     adapted: int = 0
@@ -73,7 +72,6 @@ def figures(context: Context, entry: PassEntry) -> Figures:
         count,
         exact or most > 0,
         per_epoch,
-        epochs,
         total,
         trainable,
         adapted,
@@ -132,8 +130,7 @@ def _trainable(entry: PassEntry, model: ModelFacts) -> tuple[int | None, int]:
     written = entry.config.get("target_modules")
     modules = [str(node.value) for node in strings(written)]
     if not is_given(written):
-        default = estimates.DEFAULT_MODULES.get(model.model_type or "", ())
-        modules = [estimates.ALL_LINEAR] if entry.type == "QLoRA" else list(default)
+        modules = list(estimates.default_modules(model.model_type, qlora=entry.type == "QLoRA"))
     saved = [str(node.value) for node in strings(entry.config.get("modules_to_save"))]
     layers = estimates.adapted_layers(model.shapes, modules)
     r = _whole(entry.config.get("r")) if is_given(entry.config.get("r")) else 64

@@ -108,7 +108,7 @@ def built(context: Context) -> Iterator[str]:
     facts = input_model(context)
     if facts is not None and facts.parameters:
         embedding = (facts.vocabulary or 0) * (facts.hidden_size or 0)
-        parameters = facts.parameters + (embedding if facts.tied_embeddings else 0)
+        parameters = estimates.onnx_parameters(facts.parameters, embedding, tied=facts.tied_embeddings)
         yield (
             f"As int4 about {size(estimates.int4_bytes(parameters, embedding))} for a CPU; "
             f"building takes about {size(estimates.build_memory_bytes(facts.parameters))} of memory."
