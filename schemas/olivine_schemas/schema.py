@@ -105,12 +105,12 @@ def _extended(extra_passes: str) -> Language:
     return Language({**document, "$defs": definitions})
 
 
-def schemas_at(tree: Node, path: Path, extra_passes: ExtraPasses | None = None) -> list[Subschema]:
+def schemas_at(tree: Node, path: Path) -> list[Subschema]:
     """The schemas that apply at `path`, through references and branches; empty where the language says nothing.
 
     The path need not exist in the tree: it may end in a key that is being typed.
     """
-    known = language(extra_passes)
+    known = language()
     here: list[Schema] = [known.root]
     node: Node | None = tree
     for step in path:
@@ -123,18 +123,18 @@ def schemas_at(tree: Node, path: Path, extra_passes: ExtraPasses | None = None) 
     return [one for i, one in enumerate(out) if one not in out[:i]]
 
 
-def branch(of: Subschema, name: str, extra_passes: ExtraPasses | None = None) -> Branch:
+def branch(of: Subschema, name: str) -> Branch:
     """What a block is once its type is `name`; `of` describes the value of its type key."""
-    known = language(extra_passes)
+    known = language()
     schema = known.target(_mapping(of)[name])
     needed = dict.fromkeys([*schema.get("required", ()), *schema.get("x-required", {}).get("names", ())])
     required = tuple(_property(known, key, schema["properties"][key], True) for key in needed if key != "type")
     return Branch(schema.get("description", ""), "x-checked-only" not in schema, required)
 
 
-def shared(of: Subschema, extra_passes: ExtraPasses | None = None) -> tuple[Property, ...]:
+def shared(of: Subschema) -> tuple[Property, ...]:
     """The keys that a block has whatever its type; `of` describes the value of its type key."""
-    known = language(extra_passes)
+    known = language()
     branches = [known.target(reference) for reference in _mapping(of).values()]
     names = set.intersection(*(set(one.get("properties", ())) for one in branches)) - {"type"}
     needed = set.intersection(
@@ -144,12 +144,12 @@ def shared(of: Subschema, extra_passes: ExtraPasses | None = None) -> tuple[Prop
     return tuple(_property(known, name, described[name], name in needed) for name in described if name in names)
 
 
-def mistakes(of: Subschema, name: str | None, block: Mapping[str, Any], extra_passes: ExtraPasses | None = None) -> int:
+def mistakes(of: Subschema, name: str | None, block: Mapping[str, Any]) -> int:
     """How much is wrong with a block if its type is `name`; an unknown type is one.
 
     What is missing, or only not run here, does not count.
     """
-    known = language(extra_passes)
+    known = language()
     spelt = known.known(of.value.schema["x-types"], name or "")
     if spelt is None:
         return 1

@@ -45,7 +45,7 @@ def problem(finding: Finding, tree: Node, known: Language, text: str | None = No
         case "x-discriminator" | "x-names" if finding.path[-1:] == ("type",):
             return _unknown_type(finding, spot[1])
         case _:
-            found = _wrong_value(finding, *spot)
+            found = _wrong_value(finding, spot[0], spot[1])
             return _with_way_back(found, finding, spot, tree, known, text) if found and not found.fixes else found
 
 
@@ -182,7 +182,7 @@ def _unknown_type(finding: Finding, node: Node) -> Problem:
 _KINDS = {"passes": "pass type", "systems": "system type", "input_model": "model type", "evaluators": "type"}
 
 
-def _wrong_value(finding: Finding, owner: Member | None, node: Node, parent: Node | None) -> Problem | None:
+def _wrong_value(finding: Finding, owner: Member | None, node: Node) -> Problem | None:
     if isinstance(node, Missing):
         return None
     schema, value, name = finding.schema, finding.value, _subject(finding.path)

@@ -204,9 +204,8 @@ def _ids(model: Any) -> Any:
 
 def test_progress_ends_at_its_total(torch_model: Any, data: HeldOut) -> None:
     seen: list[tuple[int, int]] = []
-    evaluate(
-        torch_model, torch_model, data, size_bytes=1, max_rows=5, max_texts=3, on_progress=lambda *p: seen.append(p)
-    )
+    few = HeldOut(data.texts[:3], data.samples[:5], data.labels)
+    evaluate(torch_model, torch_model, few, size_bytes=1, on_progress=lambda *p: seen.append(p))
     assert seen[-1] == (12, 12)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 

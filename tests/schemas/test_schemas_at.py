@@ -6,7 +6,6 @@ from olivine_schemas.language.passes import PassParameters
 from olivine_schemas.language.raw import parameter_schema
 from olivine_schemas.parser import parse
 from olivine_schemas.schema import Property, Subschema, schemas_at, validate
-from olivine_schemas.tree import Path
 
 CONFIG = """{
   "input_model": {"type": "HfModel", "config": {"model_path": "m"}},
@@ -107,7 +106,3 @@ def test_a_pass_of_another_package_is_known_by_its_parameter_model() -> None:
         '"gradualy" is not a setting of Prune; did you mean "gradually"?'
     ]
     assert told('{"type": "Prune"}') == ['Prune needs "ratio".']
-    path: Path = ("passes", "p")
-    tree = parse('{"passes": {"p": {"type": "Prune"}}}').tree
-    offered = {one.name: one.description for part in schemas_at(tree, path, extra) for one in part.properties}
-    assert offered["ratio"] == "Share of the weights."

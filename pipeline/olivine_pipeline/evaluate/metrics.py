@@ -23,6 +23,11 @@ OnProgress = Callable[[int, int], None]
 
 CONTEXT = 512
 """Texts are cut to so many tokens, at every stage."""
+MAX_TEXTS = 64
+MAX_SAMPLES = 256
+"""So many of each are measured at most, the same ones at every stage."""
+ANSWER_TOKENS = 24
+"""Tokens written after a prompt at most."""
 BATCH_TOKENS = 512
 """Tokens scored at a time; bounds the logits in memory to about 100 MB for a vocabulary of 50,000."""
 NEW_TOKENS = 32
@@ -79,13 +84,11 @@ def evaluate(
     data: HeldOut,
     *,
     size_bytes: int,
-    max_rows: int = 256,
-    max_texts: int = 64,
     on_progress: OnProgress = lambda done, total: None,
 ) -> StageMetrics:
-    """Measure a stage on at most `max_rows` samples and `max_texts` texts; without scorer or generator gaps stay."""
-    texts = spread(data.texts, max_texts) if scorer else []
-    samples = spread(data.samples, max_rows) if scorer else []
+    """Measure a stage; without scorer or generator gaps stay."""
+    texts = spread(data.texts, MAX_TEXTS) if scorer else []
+    samples = spread(data.samples, MAX_SAMPLES) if scorer else []
     total = len(texts) + len(samples) + (REPEATS + 1 if generator and data.texts else 0)
     done = 0
 
@@ -104,10 +107,10 @@ def evaluate(
     return StageMetrics(accuracy, perplexity, first_token_ms, tokens_per_second, size_bytes)
 
 
-def answers(generator: Generator, prompts: Sequence[str], max_new_tokens: int = 24) -> list[str]:
+def answers(generator: Generator, prompts: Sequence[str]) -> list[str]:
     """What the model writes after each prompt: the first line that holds anything."""
     # a trailing space belongs to the next token ("▁joy"); as a token of its own it throws the model off
-    written = (generator.generate(generator.tokens(p.rstrip(" ")), max_new_tokens, stop_at_end=True) for p in prompts)
+    written = (generator.generate(generator.tokens(p.rstrip(" ")), ANSWER_TOKENS, stop_at_end=True) for p in prompts)
     return [next((line.strip() for line in generator.text(list(t)).splitlines() if line.strip()), "") for t in written]
 
 

@@ -1,8 +1,8 @@
 """Verify and measure an onnxruntime-genai folder in a process of its own, which a broken model can bring down.
 
-`measure_onnx` is the parent's side, `work` the child's. The request holds `folder`,
-`held_out`, `prompts`, `max_rows` and `max_texts`; the answers are `{"progress": [done, total]}`, then
-`{"metrics": …, "answers": […]}` or `{"error": "…"}`. The child never imports torch.
+`measure_onnx` is the parent's side, `work` the child's. The request holds `folder`, `held_out` and
+`prompts`; the answers are `{"progress": [done, total]}`, then `{"metrics": …, "answers": […]}` or `{"error": "…"}`. The
+child never imports torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from ..cancel import Cancel
 from ..child import Child, ChildFailed, Message, Say
 from .held_out import HeldOut, Sample, spread
-from .metrics import OnProgress, Scorer, StageMetrics, answers, evaluate
+from .metrics import MAX_SAMPLES, MAX_TEXTS, OnProgress, Scorer, StageMetrics, answers, evaluate
 from .weights import size_bytes
 
 
@@ -24,8 +24,6 @@ def measure_onnx(
     data: HeldOut,
     prompts: Sequence[str],
     *,
-    max_rows: int = 256,
-    max_texts: int = 64,
     on_progress: OnProgress = lambda done, total: None,
     cancel: Cancel | None = None,
 ) -> tuple[StageMetrics, list[str]]:
@@ -34,12 +32,12 @@ def measure_onnx(
     Raises ValueError, in words for the person, if the model does not load or does not write a token; `Cancelled` once a
     stop is asked for. An exception that `on_progress` raises ends the child and goes on.
     """
-    chosen = HeldOut(spread(data.texts, max_texts), spread(data.samples, max_rows), data.labels)
+    chosen = HeldOut(spread(data.texts, MAX_TEXTS), spread(data.samples, MAX_SAMPLES), data.labels)
     request = {"folder": str(folder.resolve()), "held_out": asdict(chosen), "prompts": list(prompts)}
     answer: Message = {}
     try:
         with Child("olivine_pipeline.evaluate.onnx_stage") as child:
-            for answer in child.messages({**request, "max_rows": max_rows, "max_texts": max_texts}, cancel or Cancel()):
+            for answer in child.messages(request, cancel or Cancel()):
                 if "progress" in answer:
                     on_progress(*answer["progress"])
     except ChildFailed as error:
@@ -77,8 +75,6 @@ def work(request: Message, say: Say) -> None:
             generator,
             data,
             size_bytes=size_bytes(folder),
-            max_rows=request["max_rows"],
-            max_texts=request["max_texts"],
             on_progress=lambda done, total: say({"progress": [done, total]}),
         )
         say({"metrics": asdict(metrics), "answers": answers(generator, request["prompts"])})

@@ -235,32 +235,31 @@ def dispatch(
     targets: Mapping[str, str],
     absent: str | None = None,
     otherwise: str | None = None,
-    key: str = "type",
     **keywords: Any,
 ) -> Schema:
-    """A block whose `key` names, in any letter case, the definition that describes it.
+    """A block whose `type` names, in any letter case, the definition that describes it.
 
-    `targets` maps names to entries of `$defs`; `absent` describes a block without the key, `otherwise` one with a name
+    `targets` maps names to entries of `$defs`; `absent` describes a block without a type, `otherwise` one with a name
     that is not listed (refused where null). `x-discriminator` says it in one keyword; if/then beside it tells every
     other validator.
     """
     refs = {name: f"#/$defs/{target}" for name, target in targets.items()}
-    spec: Schema = {"property": key, "mapping": refs}
-    steps: list[Schema] = [{"if": _says(key, [name]), "then": {"$ref": ref}} for name, ref in refs.items()]
+    spec: Schema = {"property": "type", "mapping": refs}
+    steps: list[Schema] = [{"if": _says([name]), "then": {"$ref": ref}} for name, ref in refs.items()]
     if absent:
         spec["absent"] = f"#/$defs/{absent}"
-        steps.append({"if": {"not": _says(key, None)}, "then": {"$ref": spec["absent"]}})
+        steps.append({"if": {"not": _says(None)}, "then": {"$ref": spec["absent"]}})
     if otherwise:
         spec["otherwise"] = f"#/$defs/{otherwise}"
-        unknown = {"required": [key], "properties": {key: {"type": "string", "not": {"pattern": any_case(refs)}}}}
+        unknown = {"required": ["type"], "properties": {"type": {"type": "string", "not": {"pattern": any_case(refs)}}}}
         steps.append({"if": unknown, "then": {"$ref": spec["otherwise"]}})
     else:
-        steps.append({"properties": {key: {"pattern": any_case(refs)}}})
+        steps.append({"properties": {"type": {"pattern": any_case(refs)}}})
     typed = {"type": ["string", "null"] if absent else "string"}
-    out: Schema = {**keywords, "properties": {key: typed}, "x-discriminator": spec, "allOf": steps}
-    return out if absent else {**out, "required": [key]}
+    out: Schema = {**keywords, "properties": {"type": typed}, "x-discriminator": spec, "allOf": steps}
+    return out if absent else {**out, "required": ["type"]}
 
 
-def _says(key: str, names: list[str] | None) -> Schema:
+def _says(names: list[str] | None) -> Schema:
     value: Schema = {"type": "string"} if names is None else {"type": "string", "pattern": any_case(names)}
-    return {"required": [key], "properties": {key: value}}
+    return {"required": ["type"], "properties": {"type": value}}

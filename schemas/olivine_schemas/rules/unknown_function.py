@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from olivine_schemas.problems import Problem, Severity
 from olivine_schemas.tree import Node, Scalar, text_of
 
-from .reading import DataConfig, data_configs
+from .reading import data_configs
 from .repairs import change_to_meant, listed
 from .rule import Context, Rule
 
@@ -30,10 +30,10 @@ def _check(context: Context) -> Iterator[Problem]:
         for side in ("text", "input", "output"):
             node = data.text.get(f"{side}_formatting_func")
             if isinstance(node, Scalar) and text_of(node):
-                yield from _unknown(context, data, node, script)
+                yield from _unknown(context, node, script)
 
 
-def _unknown(context: Context, data: DataConfig, node: Scalar, script: Node | None) -> Iterator[Problem]:
+def _unknown(context: Context, node: Scalar, script: Node | None) -> Iterator[Problem]:
     if script is None:
         yield RULE.at(node, f'There is no user_script that could have the function "{node.value}".')
         return

@@ -175,10 +175,10 @@ def _structures(request: Request, schema: Subschema, room: Place) -> Iterator[Co
         yield Completion(label, Kind.SNIPPET, edit, label, "3", schema.value.expects, "", more, snippet=True)
 
 
-def item(room: Place, value: Any, kind: Kind, sort: str, detail: str = "", documentation: str = "") -> Completion:
+def item(room: Place, value: Any, kind: Kind, sort: str, detail: str = "") -> Completion:
     """A plain value, or a list of one, which goes by what is in it."""
     text = json.dumps(value, ensure_ascii=False)
     edit, more = room.edit(text)
     named = value[0] if isinstance(value, list) else value
     label = named if isinstance(named, str) else text
-    return Completion(label, kind, edit, text, sort, detail, documentation, more)
+    return Completion(label, kind, edit, text, sort, detail, "", more)
