@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from double.faults import Cut, Fault, azure_error
 from small_job import STEPS
 from workspaces import Submitted, losses
+
+from olivine_schemas.ledger.folder import run_folders
 
 if TYPE_CHECKING:
     from double import Double
@@ -55,6 +59,93 @@ def test_a_download_that_is_cut_goes_on_where_it_was(double: Double, submit: Cal
     assert double.workspace.faults.left == 0
     expected = bytes(range(256)) * (9 << 12)
     assert (submitted.folder / "models/adapter/weights.bin").read_bytes() == expected
+
+
+def told_unreachable(event: dict[str, Any]) -> bool:
+    return bool(event["type"] == "warning" and event["code"] == "azure-unreachable")
+
+
+@pytest.mark.parametrize("until", [None, "/startPendingUpload", "/details"], ids=["sign-in", "upload", "watching"])
+def test_without_network_it_says_so_once_and_goes_on_when_there_is_one(
+    until: str | None, double: Double, submit: Callable[..., Submitted]
+) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "0.5"
+    if until is None:
+        double.proxy.unplug()
+    submitted = submit("--set", "azureml_client.max_operation_retries=1")
+    while until and not sum(double.requests(method, until) for method in ("GET", "POST")):
+        assert submitted.process.poll() is None
+        time.sleep(0.05)
+    double.proxy.unplug()
+    submitted.wait_for(told_unreachable)
+    time.sleep(3)  # more tries than the service would get that answers with errors
+    double.proxy.plug()
+    events = submitted.well()
+    assert len([event for event in events if told_unreachable(event)]) == 1
+    assert len(double.workspace.jobs) == 1
+    assert losses(events) == list(range(1, STEPS + 1))
+
+
+def test_a_run_that_waits_for_the_network_is_cancelled_at_once(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    double.proxy.unplug()
+    submitted = submit()
+    submitted.wait_for(told_unreachable)
+    submitted.process.send_signal(signal.SIGTERM)
+    last = submitted.last()
+    assert (last["type"], last["state"]) == ("run-finished", "cancelled")
+
+
+def test_a_job_that_cannot_be_cancelled_is_not_called_so(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
+    submitted = submit()
+    submitted.wait_for(lambda event: event["type"] == "metric")
+    double.proxy.unplug()
+    submitted.process.send_signal(signal.SIGTERM)
+    last = submitted.last()
+    (name,) = double.workspace.jobs
+    assert (last["type"], last["code"]) == ("run-failed", "azure-not-cancelled")
+    assert f"az ml job cancel -n {name}" in last["hint"]
+    double.proxy.plug()
+    (folder,) = run_folders(submitted.folder)
+    submit("--run-folder", str(folder.path)).well()
+    assert list(double.workspace.jobs) == [name]
+
+
+def test_a_job_is_cancelled_while_the_watcher_waits_for_an_answer(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
+    submitted = submit()
+    submitted.wait_for(lambda event: event["type"] == "metric")
+    stall = Cut("api.azureml.ms", 0, seconds=60)
+    double.workspace.faults.add(stall)
+    double.proxy.unplug()  # what is open does not stall
+    double.proxy.plug()
+    while stall.times:
+        time.sleep(0.05)
+    submitted.process.send_signal(signal.SIGTERM)
+    (run,) = double.workspace.runs.values()
+    while not run.cancelled:
+        assert submitted.process.poll() is None
+        time.sleep(0.05)
+    submitted.process.send_signal(signal.SIGTERM)  # who does not want to wait
+    assert submitted.end()[0] == 130
+
+
+def test_a_job_whose_submission_was_not_answered_is_cancelled_too(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    waits = {"Retry-After": "60"}
+    double.workspace.faults.add(Fault("PUT", JOB, 500, azure_error("Internal", "Oops."), waits, after=True))
+    submitted = submit()
+    while not double.workspace.jobs:
+        assert submitted.process.poll() is None
+        time.sleep(0.05)
+    submitted.process.send_signal(signal.SIGTERM)
+    assert submitted.last()["state"] == "cancelled"
+    assert [run.cancelled for run in double.workspace.runs.values()] == [True]
 
 
 REFUSED = {

@@ -113,6 +113,11 @@ class Session:
         if not self.journal.ended:
             self.journal.finished(RunState.CANCELLED, time.monotonic() - self.started)
 
+    def last_words(self) -> None:
+        """Tell that the run was stopped, for this process is about to end."""
+        self.say_cancelled()
+        self.journal.close()
+
     def take_up(self, folder: RunFolder) -> RunRecord:
         """Be the run of this folder from now on."""
         recorder = Recorder(folder)
@@ -139,13 +144,9 @@ def execute(args: argparse.Namespace) -> int:
 def supervise(run: Session) -> int:
     """Run, and show what came of it; the exit code says how it ended."""
 
-    def last_words() -> None:
-        run.say_cancelled()
-        run.journal.close()
-
     def listen_and_work(run: Session) -> RunReport | None:
         listen(run)
-        run.cancel.leave_after(last_words)
+        run.cancel.leave_after(run.last_words)
         return work(run)
 
     def show(report: RunReport | None) -> None:

@@ -73,6 +73,7 @@ def show(run: Session) -> None:
 def follow(run: Session) -> None:
     """Be the run: of the folder that was made for it, or of a new one."""
     listen(run)
+    run.cancel.leave_after(run.last_words)
     asked, text = taken_up(run)
     submit(run, _prepared(run, text, asked), text, run.args.job)
 
@@ -93,8 +94,7 @@ def submit(run: Session, prepared: Prepared, text: str, job: str | None = None) 
     voice = host.Voice(run.journal, say, run.cancel)
     if recorder:
         voice = replace(voice, on_state=recorder.state, on_page=lambda url: recorder.note(url=url))
-    with run.cancel.saving():  # a stop has to reach the job before this process ends
-        host.run(prepared, voice, recorder.folder.path if recorder else None, job)
+    host.run(prepared, voice, recorder.folder.path if recorder else None, job)
 
 
 def _prepared(run: Session, text: str, asked: RunArguments) -> Prepared:

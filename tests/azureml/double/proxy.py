@@ -35,8 +35,24 @@ class Proxy:
         self.sent: Counter[str] = Counter()
         """Bytes that clients got, by host."""
         self.port = 0
+        self._plugged = True
+        self._open: set[asyncio.StreamWriter] = set()
         threading.Thread(target=self._serve, daemon=True, name="proxy").start()
         assert self._ready.wait(10)
+
+    def unplug(self) -> None:
+        """Cut every connection, and the next ones, until it is plugged in again."""
+        self._plugged = False
+
+        def cut() -> None:
+            for writer in self._open:
+                writer.transport.abort()
+
+        self._loop.call_soon_threadsafe(cut)
+
+    def plug(self) -> None:
+        """Serve again."""
+        self._plugged = True
 
     def close(self) -> None:
         """Stop serving."""
@@ -58,6 +74,10 @@ class Proxy:
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream: asyncio.StreamWriter | None = None
+        if not self._plugged:
+            writer.transport.abort()
+            return
+        self._open.add(writer)
         with suppress(OSError, EOFError, asyncio.CancelledError, asyncio.TimeoutError, ValueError):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_SECONDS)
             verb, place, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
@@ -79,6 +99,7 @@ class Proxy:
                 self.sent[host] += size
 
             await asyncio.gather(_pump(reader, upstream, up, writer), _pump(answers, writer, down, upstream, count))
+        self._open.discard(writer)
         for end in (writer, upstream):
             if end:
                 with suppress(Exception):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import RunError
+from olivine_pipeline.journal import Journal
 from olivine_schemas.runs import Location
 
 from .request import Workspace
@@ -35,16 +36,19 @@ def is_installed() -> bool:
         return False
 
 
-def connect(workspace: Workspace, cancel: Cancel) -> Connection:
-    """A connection to a workspace, which is there; to what needs none, where it has no name. `RunError`."""
+def connect(workspace: Workspace, cancel: Cancel, journal: Journal, *, patiently: bool = True) -> Connection:
+    """A connection to a workspace, which is there; to what needs none, where it has no name. `RunError`.
+
+    Where nobody answers that is told, and tried for some minutes, unless it is not to be done `patiently`.
+    """
     try:
         with quiet():
-            from .connection import Connection
+            from .connection import PATIENCE_SECONDS, Connection
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _ROOTS:
             raise
         raise missing() from error
-    connection = Connection(workspace, cancel)
+    connection = Connection(workspace, cancel, journal.warn, PATIENCE_SECONDS if patiently else 0.0)
     if workspace.workspace_name:
         connection.open()
     return connection

@@ -31,7 +31,13 @@ from .uploads import counted
 SERVERLESS = "serverless"
 """Name for a compute that Azure ML makes for the job."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+PATIENCE_SECONDS = 600.0
+"""How long a run that nobody answers tries on, before a job is submitted."""
+ASKING_SECONDS = 4.0
+"""How long to wait for an answer to the wish that a job ends: whoever stops a run ends its process after ten."""
 T = TypeVar("T")
+Warn = Callable[[str, str], None]
+"""Takes the code and the text of a warning."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,17 @@ class Piece:
 class Connection:
     """A workspace, signed in to. Everything raises `RunError` in the person's words."""
 
-    def __init__(self, workspace: Workspace, cancel: Cancel) -> None:
+    def __init__(
+        self, workspace: Workspace, cancel: Cancel, warn: Warn = lambda code, message: None, patience: float = 0.0
+    ) -> None:
+        """Where nobody answers at all, `warn` hears so, once, and it is tried for `patience` seconds."""
         self.workspace = workspace
+        self.warn = warn
+        self.asking: Callable[[], None] = cancel.check
+        """Called before a job is asked for; what it raises keeps that from happening."""
+        self._cancel = cancel
+        self._patience = patience
+        self._silence_told = False
         self._credential = credential_for(workspace)
         self._client = MLClient(
             self._credential,
@@ -72,7 +87,7 @@ class Connection:
             show_progress=True,  # only then it looks whether an upload went well
             retry_total=0,
             read_timeout=workspace.read_timeout,
-            raw_request_hook=lambda request: _hold_back(request.http_request, cancel),
+            raw_request_hook=lambda request: self._before(request.http_request),
         )
         self._history = ""
         self.region = ""
@@ -157,8 +172,9 @@ class Connection:
             raise
 
     def cancel(self, name: str) -> None:
-        """Ask for the end of a job; one that has ended is left alone."""
-        self._tried(lambda: _or_none(lambda: self._client.jobs.begin_cancel(name, polling=False)))
+        """Ask for the end of a job; one that has ended is left alone. Raises the exceptions of azure.core."""
+        limits = {"connection_timeout": ASKING_SECONDS, "read_timeout": ASKING_SECONDS}
+        _or_none(lambda: self._client.jobs.begin_cancel(name, polling=False, **limits))
 
     def details(self, name: str) -> dict[str, Any]:
         """Status, log files and error of a job. Raises the exceptions of azure.core: watching outlives many."""
@@ -225,10 +241,14 @@ class Connection:
         answer.raise_for_status()
         return answer
 
+    def _before(self, request: Any) -> None:
+        if request.method == "PUT" and "/jobs/" in request.url:
+            self.asking()
+
     def _tried(self, call: Callable[[], T]) -> T:
-        """Do it, again where that may help, for as many times as the config says."""
-        wait = FIRST_WAIT
-        for left in range(max(self.workspace.retries, 1), -1, -1):
+        """Do it, again where that may help: as often as the config says, and for long where nobody answers at all."""
+        wait, tries, since = FIRST_WAIT, 0, 0.0
+        while True:
             try:
                 return call()
             except Exception as error:
@@ -238,11 +258,27 @@ class Connection:
                     self.sign_in_again()
                 elif not is_passing(error):
                     raise refusal(error, self.workspace) from error
-                if not left:
+                tries, since = tries + 1, since or time.monotonic()
+                silent = status_of(error) is None and time.monotonic() - since < self._patience
+                if tries > max(self.workspace.retries, 1) and not silent:
                     raise refusal(error, self.workspace) from error
-                time.sleep(wait_for(error, wait))
+                if silent and tries > 1:  # one slip is not worth a word
+                    self._tell_silence()
+                sleep(wait_for(error, wait), self._cancel)
                 wait = min(2 * wait, LONGEST_WAIT)
-        raise AssertionError
+
+    def _tell_silence(self) -> None:
+        minutes, told, self._silence_told = round(self._patience / 60), self._silence_told, True
+        if not told:
+            self.warn("azure-unreachable", f"Azure cannot be reached. This is tried again for {minutes} minutes.")
+
+
+def sleep(seconds: float, cancel: Cancel) -> None:
+    """Wait. Raises `Cancelled` as soon as a stop is asked for."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        cancel.check()
+        time.sleep(min(left, 0.1))
 
 
 def wait_for(error: BaseException, otherwise: float) -> float:
@@ -260,12 +296,6 @@ def results_uri(datastore: str, job: str) -> str:
 def results_prefix(job: str) -> str:
     """The same as the beginning of blob names."""
     return f"olivine/{job}/{RESULTS}/"
-
-
-def _hold_back(request: Any, cancel: Cancel) -> None:
-    """Submit nothing for a person who asked to stop during the upload."""
-    if request.method == "PUT" and "/jobs/" in request.url:
-        cancel.check()
 
 
 def _or_none(call: Callable[[], T]) -> T | None:

@@ -19,10 +19,11 @@ from typing import Any
 
 from azure.core import PipelineClient
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 from azure.core.rest import HttpRequest
 from azure.identity import AzureCliCredential, CredentialUnavailableError, DefaultAzureCredential, EnvironmentCredential
 
+from .refusals import is_passing
 from .request import Workspace
 
 ADDRESS_VARIABLE, SECRET_VARIABLE = "OLIVINE_TOKENS", "OLIVINE_TOKENS_SECRET"
@@ -113,13 +114,16 @@ class Chain:
 
     def _ask(self, *scopes: str, **wishes: Any) -> AccessToken:
         given = {name: value for name, value in wishes.items() if value}
-        reasons = []
+        reasons: list[ClientAuthenticationError] = []
         for credential in self._credentials:
             try:
                 return credential.get_token(*scopes, **given)
             except ClientAuthenticationError as error:  # CredentialUnavailableError is one
-                reasons.append(str(error.message).splitlines()[0])
-        raise CredentialUnavailableError("; ".join(reasons))
+                reasons.append(error)
+        text = "; ".join(str(error.message).splitlines()[0] for error in reasons)
+        if any(is_passing(error) for error in reasons):  # who may be signed in, and could not show it
+            raise ServiceRequestError(text)
+        raise CredentialUnavailableError(text)
 
 
 class ParentCredential:

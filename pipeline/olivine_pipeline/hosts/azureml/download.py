@@ -39,7 +39,7 @@ class Download:
         def connect() -> ContainerClient:
             return connection.storage(datastore).client()
 
-        self._transfer = Transfer(connect, connection.workspace, cancel, missing)
+        self._transfer = Transfer(connect, connection.workspace, cancel, missing, connection.warn)
         self._prefix = results_prefix(job)
         self._folder = folder
 

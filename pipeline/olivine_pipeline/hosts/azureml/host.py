@@ -9,12 +9,13 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olivine_pipeline.cancel import Cancel
-from olivine_pipeline.errors import RunError
+from olivine_pipeline.errors import Cancelled, RunError
 from olivine_pipeline.journal import Journal
 from olivine_pipeline.passes.base import Kind, pass_types
 from olivine_pipeline.plan import Config, Wishes, load_config
@@ -106,7 +107,7 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
     known = _read(file)
     name = job or (known.job if known else new_name(prepared))
     voice.journal.progress("connecting to Azure ML", 0, 0, "job")
-    connection = connect(prepared.request.workspace, voice.cancel)
+    connection = connect(prepared.request.workspace, voice.cancel, voice.journal)
     voice.cancel.check()
     own = JobFile(name, *_names(prepared.request))
     _write(file, own)
@@ -115,15 +116,19 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
         raise RunError("azure-no-job", f"There is no job {job} in the workspace {own.workspace_name}.")
     if found is not None and not job and found.status in FRUITLESS:  # to go on with that run is to try again
         found, name = None, new_name(prepared)
-        _write(file, JobFile(name, *_names(prepared.request)))
-    if found is None:
-        found = _submit(prepared, connection, name, voice)
-    studio = str(getattr(found, "studio_url", "") or "")
-    _write(file, JobFile(name, *_names(prepared.request), studio))
-    if studio:
-        voice.on_page(studio)
-    voice.say(f"job {name} on {prepared.request.compute}" + (f"\n{studio}" if studio else ""))
-    _follow(prepared, connection, name, voice)
+        own = JobFile(name, *_names(prepared.request))
+        _write(file, own)
+    with ExitStack() as held:  # once there may be a job, a stop has to reach it before this process ends
+        if found is None:
+            found = _submit(prepared, connection, own, voice, held)
+        else:
+            held.enter_context(voice.cancel.saving())
+        studio = str(getattr(found, "studio_url", "") or "")
+        _write(file, JobFile(name, *_names(prepared.request), studio))
+        if studio:
+            voice.on_page(studio)
+        voice.say(f"job {name} on {prepared.request.compute}" + (f"\n{studio}" if studio else ""))
+        _follow(prepared, connection, name, voice)
     voice.journal.finished(RunState.SUCCEEDED, time.time() - started, str(prepared.output))
 
 
@@ -162,8 +167,19 @@ def _place(given: CloudInput) -> str:
     return f"--place {given.place}=${{{{inputs.{given.name}}}}}{inside}"
 
 
-def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice) -> object:
-    """Upload the snapshot and submit the job."""
+def _submit(prepared: Prepared, connection: Connection, own: JobFile, voice: Voice, held: ExitStack) -> object:
+    """Upload the snapshot and submit the job, which a stop has to reach from then on: `held` has that in it."""
+    from .watch import stop_job
+
+    asked = False
+
+    def asking() -> None:
+        nonlocal asked
+        voice.cancel.check()
+        asked = True
+        held.enter_context(voice.cancel.saving())
+
+    connection.asking = asking
     connection.check_compute(prepared.request)
     voice.journal.progress("uploading", 0, 0, "job")
     with scratch_folder() as temporary:
@@ -177,7 +193,13 @@ def _submit(prepared: Prepared, connection: Connection, name: str, voice: Voice)
             voice.cancel.check()
             voice.journal.progress("uploading", done, total, "byte")
 
-        return connection.submit(prepared.request, name, Path(temporary), command_line(prepared), tell)
+        line = command_line(prepared)
+        try:
+            return connection.submit(prepared.request, own.job, Path(temporary), line, tell)
+        except Cancelled:
+            if asked:  # the answer was lost, and the job may be there
+                stop_job(connection, own.job)
+            raise
 
 
 def _stage(prepared: Prepared, folder: Path) -> None:

@@ -91,11 +91,12 @@ def fetch(config: Config, store: Store, inputs: tuple[CloudInput, ...], journal:
     if not waiting:
         return False
     journal.progress("connecting to Azure ML", 0, 0, "file")
+    here = all(_entry(store, one.address) for one in waiting)
     try:
-        connection = connect(workspace_for(config, inputs), cancel)
+        connection = connect(workspace_for(config, inputs), cancel, journal, patiently=not here)
         changed = [_fetch(one, store, connection, journal, cancel) for one in waiting]
     except RunError as error:
-        if error.code != "azure-unreachable" or not all(_entry(store, one.address) for one in waiting):
+        if error.code != "azure-unreachable" or not here:
             raise
         journal.warn(error.code, f"{error.message} What was downloaded before is used.")
         return False

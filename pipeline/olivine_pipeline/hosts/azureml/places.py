@@ -65,7 +65,7 @@ def find_place(connection: Connection, address: str) -> Place:
 def transfer(connection: Connection, place: Place, address: str, cancel: Cancel) -> Transfer:
     """What brings files from a place."""
     missing = RunError("azure-missing-file", f"There is nothing at {address}.", "Correct the path in the config.")
-    return Transfer(place.connect, connection.workspace, cancel, missing)
+    return Transfer(place.connect, connection.workspace, cancel, missing, connection.warn)
 
 
 def list_files(source: Transfer, place: Place, address: str) -> list[RemoteFile]:

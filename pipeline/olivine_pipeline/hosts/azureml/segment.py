@@ -96,8 +96,7 @@ def run(planned: Plan, steps: Sequence[PlannedPass], first: int, journal: Journa
         config = _config(planned, steps, steps[0], work / RESULTS)
         prepared = host.prepare_config(config, Wishes(force=planned.wishes.force))
         voice = host.Voice(Journal([relay]), lambda line: journal.log("info", line), cancel)
-        with cancel.saving():  # a stop has to reach the job before this process ends
-            host.run(prepared, voice, work)
+        host.run(prepared, voice, work)
         report = json.loads((work / RESULTS / "report.json").read_text(encoding="utf-8"))
         _keep(planned, steps, work / RESULTS)
     return Outcome(relay.seconds, report)

@@ -11,19 +11,19 @@ from pathlib import Path, PureWindowsPath
 from typing import TypeVar
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import Cancelled, RunError
 
-from .connection import FIRST_WAIT, LONGEST_WAIT
+from .connection import FIRST_WAIT, LONGEST_WAIT, PATIENCE_SECONDS, Warn, sleep
 from .refusals import is_passing, refusal, status_of
 from .request import Workspace
 
 CHUNK = 4 << 20
-TRIES = 8
-"""Times in a row that a transfer may fail without a byte of progress."""
+NEW_SIGNATURES = 2
+"""How often in a row an access that is refused is tried with a new signature."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 T = TypeVar("T")
 
@@ -48,16 +48,22 @@ class Transfer:
     """Brings blobs of one container into `folder`; what is there already and right is not fetched again.
 
     `connect` makes a client of the container, again where a signature has ended; `missing` is the error for blobs that
-    are not there.
+    are not there; `warn` hears, once, that nothing comes any more.
     """
 
     def __init__(
-        self, connect: Callable[[], ContainerClient], workspace: Workspace, cancel: Cancel, missing: RunError
+        self,
+        connect: Callable[[], ContainerClient],
+        workspace: Workspace,
+        cancel: Cancel,
+        missing: RunError,
+        warn: Warn = lambda code, message: None,
     ) -> None:
         self._connect = connect
         self._workspace = workspace
         self._cancel = cancel
         self._missing = missing
+        self._warn = warn
         self._container: ContainerClient | None = None
 
     def fetch(self, files: Sequence[RemoteFile], folder: Path, tell: Callable[[int, int], None]) -> None:
@@ -119,42 +125,41 @@ class Transfer:
 
     def _persist(self, work: Callable[[], None], progress: Callable[[], int] = lambda: 0) -> None:
         """Do it until it goes well: a cut connection is taken up again, an expired signature replaced."""
-        wait, left, reached = FIRST_WAIT, TRIES, progress()
+        tries, since, reached = 0, 0.0, progress()
         while True:
             self._cancel.check()
             try:
                 return work()
             except ResourceNotFoundError as error:
                 raise self._missing from error
-            except HttpResponseError as error:
-                if status_of(error) == 412:
-                    message = "A file changed in the cloud while it was downloaded."
-                    raise RunError("azure-changed", message, "Start again.") from error
-                signature = status_of(error) in (401, 403)
-                if signature:
-                    self._container = None
-                self._give_up_on(error, passing=(signature and left > TRIES - 2) or is_passing(error))
             except Exception as error:
-                self._give_up_on(error, passing=is_passing(error))
-            now = progress()
-            left = TRIES if now > reached else left - 1
-            reached = now
-            if not left:
+                self._give_up_on(error, tries)
+            if progress() > reached or not since:
+                tries, since, reached = 0, time.monotonic(), progress()
+            if time.monotonic() - since > PATIENCE_SECONDS:
                 raise RunError("azure-download", "The download is cut again and again.", "Start again later.")
-            self._sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+            tries += 1
+            if tries == 2:  # one slip is not worth a word
+                self._tell_silence()
+            sleep(min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT), self._cancel)
 
-    def _give_up_on(self, error: Exception, *, passing: bool) -> None:
+    def _tell_silence(self) -> None:
+        minutes = round(PATIENCE_SECONDS / 60)
+        self._warn("azure-unreachable", f"Nothing comes from Azure. This is tried again for {minutes} minutes.")
+        self._warn = lambda code, message: None
+
+    def _give_up_on(self, error: Exception, tries: int) -> None:
+        """Raise where trying again does not help."""
         if isinstance(error, (RunError, Cancelled)) or _is_of_this_machine(error):
             raise error
-        if not passing:
+        status = status_of(error)
+        if status == 412:
+            message = "A file changed in the cloud while it was downloaded."
+            raise RunError("azure-changed", message, "Start again.") from error
+        if status in (401, 403) and tries < NEW_SIGNATURES:
+            self._container = None
+        elif not is_passing(error):
             raise refusal(error, self._workspace) from error
-
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self._cancel.check()
-            time.sleep(min(left, 0.1))
 
 
 def _is_of_this_machine(error: Exception) -> bool:

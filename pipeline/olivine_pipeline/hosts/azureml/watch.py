@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from olivine_pipeline.errors import Cancelled, RunError
 from olivine_pipeline.journal import Journal
 from olivine_schemas import runs
 
-from .connection import FIRST_WAIT, LONGEST_WAIT, Connection, wait_for
+from .connection import ASKING_SECONDS, FIRST_WAIT, LONGEST_WAIT, Connection, wait_for
 from .refusals import LOGIN, is_passing, refusal, status_of
 
 POLL_SECONDS = 2.0
@@ -89,10 +90,19 @@ class Watcher:
         self._doing = ""
         self._logs: dict[str, LogFile] = {}
         self._asked: float | None = None
+        self._not_cancelled: RunError | None = None
         self._troubled = ""
 
     def follow(self) -> None:
         """Tell everything until the job has ended. Raises `Cancelled` and `RunError`."""
+        # In a thread of its own: this one may be waiting for an answer.
+        forget = self._cancel.on_request(lambda: threading.Thread(target=self._stop_job, daemon=True).start())
+        try:
+            self._follow()
+        finally:
+            forget()
+
+    def _follow(self) -> None:
         wait = FIRST_WAIT
         while True:
             self._hear_cancel()
@@ -187,14 +197,21 @@ class Watcher:
         else:
             self._journal.emit(event)
 
-    def _hear_cancel(self) -> None:
-        if not self._cancel.requested:
-            return
-        if self._asked is None:
-            self._asked = time.monotonic()
-            self._connection.cancel(self._job.name)
+    def _stop_job(self) -> None:
+        try:
+            stop_job(self._connection, self._job.name)
             self._journal.log("info", f"asked Azure ML to cancel the job {self._job.name}")
-        elif time.monotonic() - self._asked > LEAVE_SECONDS:
+            self._asked = time.monotonic()
+        except RunError as error:
+            self._not_cancelled = error
+            time.sleep(FIRST_WAIT)
+            if not self._journal.ended:  # still waiting for an answer, and may be killed before there is one
+                self._journal.warn(error.code, f"{error.message} {error.hint}")
+
+    def _hear_cancel(self) -> None:
+        if self._not_cancelled:
+            raise self._not_cancelled
+        if self._asked is not None and time.monotonic() - self._asked > LEAVE_SECONDS:
             raise Cancelled
 
     def _excuse(self, error: Exception, wait: float) -> None:
@@ -218,8 +235,28 @@ class Watcher:
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not (self._cancel.requested and self._asked is None):
-            time.sleep(min(left, 0.1))
+        while (now := time.monotonic()) < end:
+            if self._cancel.requested:  # the job is about to end
+                end = min(end, now + FIRST_WAIT / 2)
+            time.sleep(min(end - now, 0.1))
+
+
+def stop_job(connection: Connection, name: str) -> None:
+    """Ask for the end of a job. `RunError` where that cannot be done in seconds: the job goes on, and costs."""
+    end = time.monotonic() + ASKING_SECONDS
+    while True:
+        try:
+            return connection.cancel(name)
+        except Exception as error:
+            if time.monotonic() < end and (is_passing(error) or status_of(error) == 401):
+                connection.sign_in_again()
+                time.sleep(FIRST_WAIT / 2)
+                continue
+            place = connection.workspace
+            message = f"The job {name} is not cancelled and goes on: {refusal(error, place).message}"
+            names = f"-n {name} -g {place.resource_group} -w {place.workspace_name}"
+            hint = f"Cancel it on its page in the studio, or run: az ml job cancel {names}"
+            raise RunError("azure-not-cancelled", message, hint) from error
 
 
 def _is_signature(error: Any) -> bool:
