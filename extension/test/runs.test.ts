@@ -99,14 +99,15 @@ describe('how a run is shown', () => {
     [1.53, '1.5 s'],
     [35.2, '35 s'],
     [113, '1 min 53 s'],
-    [7500, '2 h 5 min'],
+    [7500, '2 h 05 min'],
+    [260_000, '3 days'],
     [-3, '0.0 s'],
   ])('%d seconds as %s', (seconds, text) => expect(duration(seconds)).toBe(text));
 
   it('by name, state, share and duration', () => {
     expect(nameOf(row().runId)).toBe('tone');
     const now = new Date(1_060_000);
-    expect(summary(row(), now)).toMatch(/^running 40 % · 1 min 0 s · /);
+    expect(summary(row(), now)).toMatch(/^running 40 % · 1 min 00 s · /);
     expect(summary(row({ state: 'succeeded', ended: 1010, percent: 100 }), now)).toMatch(/^succeeded · 10 s · /);
     expect(summary(row({ state: 'queued', started: null, percent: null }), now)).toMatch(/^queued · \d/);
   });

@@ -30,7 +30,7 @@ from olivine_pipeline.report import (
     write_model_card,
     write_report,
 )
-from olivine_pipeline.report.columns import duration, size
+from olivine_pipeline.report.columns import size
 from olivine_pipeline.report.findings import findings
 from olivine_pipeline.report.shareable import shareable
 
@@ -366,11 +366,6 @@ def test_shareable_config(value: dict[str, object], shown: dict[str, object]) ->
 )
 def test_sizes(value: int, text: str) -> None:
     assert size(value) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(2.14, "2.1 s"), (59.97, "1 min 0 s"), (7500, "2 h 5 min")])
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_answers_stand_beside_their_prompt() -> None:

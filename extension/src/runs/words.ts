@@ -16,13 +16,16 @@ export const ICONS: Record<RunState, [icon: string, colour?: string]> = {
 /** The name of a run: its id without the time. */
 export const nameOf = (runId: string): string => runId.replace(/^\d{8}-\d{6}-/, '');
 
-/** `8.2 s`, `3 min 5 s`, `2 h 5 min`: as in the report that a run leaves. */
+/** `8.2 s`, `3 min 05 s`, `2 h 05 min`, `3 days`: as on the command line and in reports. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const two = (count: number): string => String(count % 60).padStart(2, '0');
+  if (minutes < 60) return `${minutes} min ${two(whole)} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${two(minutes)} min` : `${Math.floor(hours / 24)} days`;
 }
 
 /** `14:05` today, else the date with it. */

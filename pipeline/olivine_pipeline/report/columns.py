@@ -25,14 +25,6 @@ def size(count: float) -> str:
     return f"{count / 1e3:.3g} kB"
 
 
-def duration(seconds: float) -> str:
-    """Seconds as 2.1 s, 3 min 20 s or 2 h 5 min."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 

@@ -10,7 +10,8 @@ import yaml
 
 from olivine_schemas.files import write_whole
 
-from .columns import COLUMNS, duration, stage_title
+from ..wording import duration
+from .columns import COLUMNS, stage_title
 from .findings import findings
 from .record import RunReport, base_model, short_name, to_data
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from olivine_schemas.files import write_whole
 
+from ..wording import duration
 from .charts import loss_chart, stage_charts
-from .columns import BY_NAME, COLUMNS, duration, stage_title
+from .columns import BY_NAME, COLUMNS, stage_title
 from .findings import findings
 from .record import RunReport, Stage, short_name, to_data
 
