@@ -51,7 +51,7 @@ def problem(finding: Finding, tree: Node, known: Language, text: str | None = No
 
 def expected(schema: Schema) -> str:
     """What a schema wants, such as `a whole number` or `text or a list`; empty where anything goes."""
-    names = _stated(schema)
+    names = stated(schema)
     if names and names[0] in ("integer", "number", "boolean") and "pattern" in schema:
         names = [name for name in names if name != "string"]
     if names[:1] == ["boolean"]:
@@ -67,7 +67,8 @@ def values(schema: Schema) -> list[Any]:
     return [value for value in listed if value is not None]
 
 
-def _stated(schema: Schema) -> list[str]:
+def stated(schema: Schema) -> list[str]:
+    """The JSON types of a schema, without null; the first is the one meant."""
     names = schema.get("type", [])
     return [name for name in ([names] if isinstance(names, str) else names) if name != "null"]
 
@@ -189,7 +190,7 @@ def _wrong_value(finding: Finding, owner: Member | None, node: Node) -> Problem 
     if isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
         return _placeholder(node, value)
     span = owner.key.span if owner and isinstance(node, (Object, Array)) else node.span
-    number = _stated(schema)[:1] in (["integer"], ["number"], ["boolean"])
+    number = stated(schema)[:1] in (["integer"], ["number"], ["boolean"])
     if finding.keyword == "x-runs":
         message = f"Olivine runs {name} only as {_listed(schema['x-runs'])}."
         return Problem(span, Severity.WARNING, "unsupported-value", message)
@@ -199,7 +200,7 @@ def _wrong_value(finding: Finding, owner: Member | None, node: Node) -> Problem 
         message = f"{name} may hold {schema.get('x-says', 'text of the form ' + str(schema['pattern']))} only."
         return Problem(span, _severity(finding), "unknown-value", message)
     limit = finding.key if finding.keyword == "x-text" else finding.keyword
-    if limit in _LIMITS and _stated(schema)[:1] != ["boolean"]:
+    if limit in _LIMITS and stated(schema)[:1] != ["boolean"]:
         message = f"{name} must be {_LIMITS[limit]} {schema[limit]}; it is {value}."
         return Problem(span, _severity(finding), "out-of-range", message)
     wanted = "text" if finding.keyword == "x-type" else expected(schema)

@@ -9,11 +9,12 @@ from olivine_schemas.nearest import nearest
 from olivine_schemas.problems import Edit
 from olivine_schemas.schema import Property, Subschema, shared
 from olivine_schemas.tree import Array, Member, Missing, Node, Object, Path, Scalar, child
+from olivine_schemas.wording import stated
 
 from . import snippets
 from .items import Completion, Kind
 from .place import place
-from .request import Request, properties, stated
+from .request import Request, properties
 from .shapes import shape
 from .values import INTO, fitting
 

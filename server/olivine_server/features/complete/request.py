@@ -59,9 +59,3 @@ class Request:
 def properties(schemas: list[Subschema]) -> Mapping[str, Property]:
     """The keys that may stand in a block, by name; obsolete ones are left out."""
     return {one.name: one for schema in schemas for one in schema.properties if not one.deprecated}
-
-
-def stated(schema: Mapping[str, Any]) -> list[str]:
-    """The JSON types of a schema, without null; the first is the one meant."""
-    names = schema.get("type", [])
-    return [name for name in ([names] if isinstance(names, str) else names) if name != "null"]

@@ -6,9 +6,10 @@ from typing import Any
 
 from olivine_schemas.schema import Property
 from olivine_schemas.tree import Path
+from olivine_schemas.wording import stated
 
 from .items import Slot
-from .request import Request, stated
+from .request import Request
 
 
 def shape(request: Request, one: Property, path: Path | None = None) -> Any:

@@ -11,11 +11,12 @@ from olivine_schemas.edits import insert_member
 from olivine_schemas.problems import Edit, Span
 from olivine_schemas.schema import Branch, Property, Subschema, branch, mistakes
 from olivine_schemas.tree import Array, Missing, Node, Object, Scalar, child, text_of, to_data
+from olivine_schemas.wording import stated
 
 from . import outside, snippets
 from .items import Completion, Kind, render, render_members
 from .place import Place, place, value_place
-from .request import Request, stated
+from .request import Request
 from .shapes import empty, shape
 
 INTO = ("config", "params", "user_config", "type_args")
