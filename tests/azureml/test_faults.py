@@ -61,6 +61,36 @@ def test_a_download_that_is_cut_goes_on_where_it_was(double: Double, submit: Cal
     assert (submitted.folder / "models/adapter/weights.bin").read_bytes() == expected
 
 
+def test_an_upload_whose_signature_has_ended_is_signed_anew(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.stale_signatures = 1
+    submit().well()
+    assert double.requests("POST", "/startPendingUpload") == 2
+    assert len(double.workspace.jobs) == 1
+
+
+def test_a_log_whose_signature_has_ended_is_read_on_with_the_next(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
+    submitted = submit()
+    submitted.wait_for(lambda event: event["type"] == "metric")
+    double.workspace.stale_signatures = 2
+    events = submitted.well()
+    assert double.workspace.stale_signatures == 0
+    assert losses(events) == list(range(1, STEPS + 1))
+    assert not [event for event in events if event["type"] == "warning"]
+
+
+def test_a_job_whose_log_is_closed_is_followed_without_it(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
+    submitted = submit("--set", "azureml_client.read_timeout=5")
+    submitted.wait_for(lambda event: event["type"] == "metric")
+    double.workspace.stale_signatures = 1_000_000
+    submitted.wait_for(lambda event: event.get("code") == "azure-no-log")
+    submitted.wait_for(lambda event: "Completed" in event.get("message", ""))
+    assert submitted.last()["code"] == "azure-storage-role"
+
+
 def told_unreachable(event: dict[str, Any]) -> bool:
     return bool(event["type"] == "warning" and event["code"] == "azure-unreachable")
 

@@ -120,7 +120,7 @@ def _hash_of(code: dict[str, Any]) -> str | None:
 def start_upload(call: Call) -> Reply:
     container = f"{new_id()}-{new_id().replace('-', '')[:26]}"
     call.workspace.blobs.make(container)
-    signed = f"{URL}/{container}?{container_signature(container)}"
+    signed = f"{URL}/{container}?{container_signature(container, call.workspace.signature_hours())}"
     reference = {
         "blobUri": f"{URL}:443/{container}",
         "storageAccountArmId": STORAGE,

@@ -22,7 +22,7 @@ from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import Cancelled, RunError
 
 from .credentials import Chain, credential_for
-from .refusals import SEE_COMPUTES, causes, is_passing, refusal, status_of
+from .refusals import SEE_COMPUTES, causes, is_passing, is_signature, refusal, status_of
 from .request import RESULTS, Request, Workspace
 from .request import Environment as Wanted
 from .snapshot import CODE, CONDA, CONTEXT
@@ -256,7 +256,7 @@ class Connection:
                     raise Cancelled from error
                 if status_of(error) == 401:
                     self.sign_in_again()
-                elif not is_passing(error):
+                elif not (is_passing(error) or is_signature(error)):
                     raise refusal(error, self.workspace) from error
                 tries, since = tries + 1, since or time.monotonic()
                 silent = status_of(error) is None and time.monotonic() - since < self._patience

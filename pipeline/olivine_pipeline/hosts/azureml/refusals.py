@@ -77,8 +77,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("AuthorizationPermissionMismatch", "AuthorizationFailure"),
         "azure-storage-role",
-        "Your account may not read the storage behind {where}.",
-        "Ask its owner for the role Storage Blob Data Reader, or run `az login` with another account.",
+        "Your account may not use the storage behind {where}, or not from this network.",
+        "Ask its owner for the role Storage Blob Data Reader, to upload Contributor, or `az login` as another.",
     ),
     (
         ("Could not find datastore",),
@@ -109,6 +109,12 @@ def is_passing(error: BaseException) -> bool:
         isinstance(one, (ServiceRequestError, ServiceResponseError, ConnectionError, TimeoutError))
         for one in causes(error)
     )
+
+
+def is_signature(error: BaseException) -> bool:
+    """Whether storage refuses a signature, which may have ended: another may do."""
+    urls = (str(getattr(getattr(getattr(one, "response", None), "request", None), "url", "")) for one in causes(error))
+    return status_of(error) == 403 and any("sig=" in url for url in urls)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from azure.core.exceptions import HttpResponseError
+
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import Cancelled, RunError
 from olivine_pipeline.journal import Journal
 from olivine_schemas import runs
 
 from .connection import ASKING_SECONDS, FIRST_WAIT, LONGEST_WAIT, Connection, wait_for
-from .refusals import LOGIN, is_passing, refusal, status_of
+from .refusals import LOGIN, is_passing, is_signature, refusal, status_of
 
 POLL_SECONDS = 2.0
 LEAVE_SECONDS = 6.0
 """How long a cancelled run waits for the job's end: Azure ML may take minutes, and ends it all the same."""
+SIGNATURES = 3
+"""How many signatures for a log may be refused in a row before it counts as closed."""
 TERMINAL = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
 _LOG = re.compile(r"user_logs/std_log(_process_0+)?\.txt")
 """Of a job on several nodes, the log of the first process."""
@@ -91,6 +95,7 @@ class Watcher:
         self._logs: dict[str, LogFile] = {}
         self._asked: float | None = None
         self._not_cancelled: RunError | None = None
+        self._refused = 0
         self._troubled = ""
 
     def follow(self) -> None:
@@ -126,7 +131,7 @@ class Watcher:
         status = str(details["status"])
         for name, url in sorted((details.get("logFiles") or {}).items()):
             if _LOG.fullmatch(name):
-                self._read(name, url)
+                self._try_to_read(name, url)
         before, self._job.status = self._job.status, status
         if status != before:
             self._tell_status(status)
@@ -153,6 +158,19 @@ class Watcher:
         if doing and doing != self._doing:
             self._journal.progress(doing, 0, 0, "job")
         self._doing = doing
+
+    def _try_to_read(self, name: str, url: str) -> None:
+        """Read what is new in a log; where storage refuses every signature, the job is followed without."""
+        try:
+            self._read(name, url)
+            self._refused = 0
+        except HttpResponseError as error:
+            self._refused += 1
+            if not is_signature(error) or self._refused < SIGNATURES:
+                raise
+            if self._refused == SIGNATURES:
+                text = "The storage behind the workspace does not let you read the job's log: it is followed without."
+                self._journal.warn("azure-no-log", text)
 
     def _read(self, name: str, url: str) -> None:
         log = self._logs.setdefault(name, LogFile())
@@ -220,7 +238,7 @@ class Watcher:
         if status == 401 or type(error).__name__ in ("CredentialUnavailableError", "ClientAuthenticationError"):
             self._connection.sign_in_again()
             self._trouble("azure-sign-in", f"The sign-in to Azure has ended; the job goes on unwatched. {LOGIN}", wait)
-        elif status == 403 and getattr(error, "response", None) is not None and _is_signature(error):
+        elif is_signature(error):
             return  # the next details bring a new one
         elif is_passing(error):
             self._trouble("azure-unreachable", "Azure does not answer; the job goes on, and is followed later.", wait)
@@ -257,10 +275,6 @@ def stop_job(connection: Connection, name: str) -> None:
             names = f"-n {name} -g {place.resource_group} -w {place.workspace_name}"
             hint = f"Cancel it on its page in the studio, or run: az ml job cancel {names}"
             raise RunError("azure-not-cancelled", message, hint) from error
-
-
-def _is_signature(error: Any) -> bool:
-    return "blob.core" in str(getattr(error.response.request, "url", ""))
 
 
 def raise_failure(job: Job) -> None:
