@@ -247,7 +247,7 @@ def _run_pass(
 
 
 def _make(planned: Plan, step: PlannedPass, resumed: bool, journal: Journal, cancel: Cancel) -> Entry:
-    if planned.config.workflow.passes[step.name][0].clean_run_cache and not resumed:
+    if planned.workflow.passes[step.name][0].clean_run_cache and not resumed:
         planned.store.discard(step.key)
     record: dict[str, Any] = {"pass": step.type.name, "name": step.name, "model": step.model.key}
 

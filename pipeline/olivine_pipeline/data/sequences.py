@@ -89,8 +89,11 @@ def split_eval(dataset: Dataset, size: float, seed: int | None) -> tuple[Dataset
     return parts["train"], parts["test"]
 
 
-def collate(features: list[dict[str, Any]], pad_token_id: int, padding_side: str = "right") -> dict[str, Any]:
-    """Batch of int64 tensors of shape (rows, longest row): input_ids, labels and, where given, attention_mask."""
+def collate(features: list[dict[str, Any]], pad_token_id: int) -> dict[str, Any]:
+    """Batch of int64 tensors of shape (rows, longest row): input_ids, labels and, where given, attention_mask.
+
+    Shorter rows are filled up on the right.
+    """
     import torch
 
     longest = max(len(feature["input_ids"]) for feature in features)
@@ -100,7 +103,7 @@ def collate(features: list[dict[str, Any]], pad_token_id: int, padding_side: str
         tensor = torch.full((len(features), longest), fillers[name], dtype=torch.long)
         for row, feature in zip(tensor, features, strict=True):
             values = torch.as_tensor(feature[name], dtype=torch.long)
-            (row[longest - len(values) :] if padding_side == "left" else row[: len(values)]).copy_(values)
+            row[: len(values)].copy_(values)
         batch[name] = tensor
     return batch
 

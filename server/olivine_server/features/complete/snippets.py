@@ -10,6 +10,7 @@ from olivine_schemas.edits import indent_unit, line_end
 from olivine_schemas.problems import Edit, Span
 from olivine_schemas.tree import Missing, Node, Object, Path, Scalar, text_of
 
+from ..azure import GPU_IMAGE
 from .items import Completion, Kind, Slot, render, render_members
 from .place import Place
 from .request import Request
@@ -71,7 +72,7 @@ AZURE_ML = {
     "aml_compute": Slot("gpu-cluster"),
     "accelerators": [CUDA],
     "aml_docker_config": {
-        "base_image": Slot("mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"),
+        "base_image": Slot(GPU_IMAGE),
         "conda_file_path": Slot("conda.yaml"),
     },
 }
