@@ -62,7 +62,7 @@ def test_one_that_died_holds_nobody_up() -> None:
     second.give_back()
 
 
-def test_a_queue_that_was_deleted_is_an_error_not_a_wait(tmp_path: Path) -> None:
+def test_a_queue_that_was_deleted_holds_nobody_up(tmp_path: Path) -> None:
     ticket = queue.draw("cpu", "alone")
     for path in ticket.path.parent.iterdir():
         path.unlink()

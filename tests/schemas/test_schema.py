@@ -234,7 +234,7 @@ EXPLAINED = {
 }
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real configs is not here")
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="OLIVINE_CORPUS names no folder of real configs")
 def test_no_error_on_configs_that_olive_accepts() -> None:
     wrong = []
     for entry in json.loads((CORPUS / "index.json").read_text()):

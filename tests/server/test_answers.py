@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from editor import PULL, Editor
+from lsprotocol import converters, types
 
 URI = "file:///folder/olive-config.json"
 TEXT = json.dumps(
@@ -65,8 +66,6 @@ def editor() -> Iterator[Editor]:
 
 @pytest.mark.parametrize(("method", "kind", "params"), QUESTIONS, ids=[question[0] for question in QUESTIONS])
 def test_an_answer_is_what_the_protocol_says(editor: Editor, method: str, kind: str, params: dict[str, Any]) -> None:
-    types = pytest.importorskip("lsprotocol.types")
-    converters = pytest.importorskip("lsprotocol.converters")
     result = editor.ask(method, URI, **params)
     assert result or method in MAY_BE_EMPTY
     answer = {"jsonrpc": "2.0", "id": 1, "result": result}
@@ -75,8 +74,6 @@ def test_an_answer_is_what_the_protocol_says(editor: Editor, method: str, kind: 
 
 
 def test_what_the_server_can_do_is_what_the_protocol_says() -> None:
-    types = pytest.importorskip("lsprotocol.types")
-    converters = pytest.importorskip("lsprotocol.converters")
     with Editor() as editor:
         result = converters.get_converter().structure(editor.start(), types.InitializeResult)
     assert result.capabilities.text_document_sync.change == types.TextDocumentSyncKind.Incremental
