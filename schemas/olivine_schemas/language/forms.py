@@ -223,6 +223,7 @@ def pass_keys() -> dict[str, Schema]:
 
 
 def in_either(name: str, into: str) -> Schema:
+    """The condition that a key stands in the block itself or in its block `into`."""
     return {
         "anyOf": [
             {"required": [name]},
