@@ -85,6 +85,22 @@ def test_what_is_forced_here_is_forced_there(double: Double, submit: Callable[..
     assert "--force" in job["properties"]["command"]
 
 
+def test_models_stay_in_the_datastore_where_the_config_says_so(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    ran = submit("--set", "systems.cloud.download_results=false", does="run")
+    assert not [event for event in ran.well() if event["type"] == "artifact"]
+    assert [path.name for path in sorted((ran.folder / "models").glob("[!.]*"))] == ["report.html", "report.json"]
+    (name,) = double.workspace.jobs
+    assert f"olivine/{name}/results/" in ran.folder.joinpath("events.jsonl").read_text()
+    stays = [
+        path for path in double.workspace.blobs.everything() if path.endswith(f"{name}/results/adapter/weights.bin")
+    ]
+    assert stays
+    submit("--job", name).well()
+    assert (ran.folder / "models/adapter/weights.bin").is_file()
+
+
 def test_an_upload_tells_how_far_it_is(
     double: Double, submit: Callable[..., Submitted], tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from configs import CLIENT, SYSTEM, small_workspace
 from runs import LORA, hashes, run_well, todays_config, write_config, write_workspace
 from workspaces import Submitted, losses, signed_in, with_small_jobs
 
+from olivine_schemas.ledger.folder import run_folders
+
 if TYPE_CHECKING:
     from double import Double
 
@@ -82,8 +84,12 @@ def test_a_run_that_is_stopped_cancels_the_job_of_its_pass(double: Double, split
     ran.process.send_signal(signal.SIGTERM)
     assert ran.last()["state"] == "cancelled"
     assert ran.process.returncode == 130
-    (job,) = double.workspace.runs.values()
+    ((name, job),) = double.workspace.runs.items()
     assert job.cancelled
+    (folder,) = run_folders(ran.folder)
+    record = folder.read()
+    assert record
+    assert f"/runs/{name}?" in (record.url or "")
 
 
 def test_a_run_that_was_killed_takes_the_job_of_its_pass_up_again(

@@ -116,6 +116,8 @@ class SystemConfig(Model):
     """Tags of the job."""
     datastores: str | None = None
     """Datastore that results go to."""
+    download_results: bool = True
+    """Bring models and adapters here too; else only the report comes, and they stay in the datastore."""
 
 
 class System(Model):

@@ -43,9 +43,9 @@ class Download:
         self._prefix = results_prefix(job)
         self._folder = folder
 
-    def fetch(self, tell: Callable[[int, int], None]) -> list[RemoteFile]:
-        """Fetch every file; `tell` hears bytes done and bytes in all. `RunError` where they cannot be had."""
-        files = self._manifest()
+    def fetch(self, tell: Callable[[int, int], None], *, models: bool = True) -> list[RemoteFile]:
+        """Fetch every file, or the report alone; `tell` hears bytes done and bytes in all. `RunError`."""
+        files = [file for file in self._manifest() if models or file.name in REPORTS]
         self._transfer.fetch(files, self._folder, tell)
         return files
 

@@ -27,7 +27,7 @@ from olivine_schemas.runs import RunState
 from . import packages
 from .access import connect
 from .clouds import PUBLIC
-from .request import RESULTS, CloudInput, Request, request_of
+from .request import RESULTS, CloudInput, Request, host_of, request_of
 from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, files_in, plan_snapshot, write_context, write_snapshot
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Prepared:
     snapshot: Snapshot
     up_to: str | None = None
     force: bool = False
+    brings_models: bool = True
+    """Whether models and adapters come here, not the report alone."""
 
     @property
     def output(self) -> Path:
@@ -94,7 +96,9 @@ def prepare_config(config: Config, wishes: Wishes) -> Prepared:
     for folder in foreign(config.folder / config.workflow.engine.output_dir, PUBLISHED):
         message = f'"{folder.name}" in output_dir is not a result of Olivine and would be replaced; name another.'
         config.refuse("output-taken", message, "engine", "output_dir")
-    return Prepared(config, request, plan_snapshot(config), wishes.up_to, wishes.force)
+    host = host_of(config.workflow)
+    brings_models = host is None or host.config.download_results
+    return Prepared(config, request, plan_snapshot(config), wishes.up_to, wishes.force, brings_models)
 
 
 def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None = None) -> None:
@@ -225,14 +229,23 @@ def _follow(prepared: Prepared, connection: Connection, name: str, voice: Voice)
 
 def _fetch(prepared: Prepared, connection: Connection, job: watch.Job, voice: Voice) -> None:
     """Bring the results into `output_dir`, whole folders by a rename."""
+    from .connection import results_prefix
     from .download import Download, place_results
 
     folder = prepared.output / f".{job.name}"
     folder.mkdir(parents=True, exist_ok=True)
     download = Download(connection, prepared.request.datastore, job.name, folder, voice.cancel)
-    files = download.fetch(lambda done, total: voice.journal.progress("downloading results", done, total, "byte"))
+
+    def tell(done: int, total: int) -> None:
+        voice.journal.progress("downloading results", done, total, "byte")
+
+    files = download.fetch(tell, models=prepared.brings_models)
     place_results(files, folder, prepared.output)
     shutil.rmtree(folder, ignore_errors=True)
+    if not prepared.brings_models:
+        datastore = prepared.request.datastore
+        voice.say(f"models and adapters stay in the datastore {datastore}, at {results_prefix(job.name)}")
+        return
     for artifact in job.artifacts:
         path = prepared.output / artifact.name
         voice.journal.artifact(artifact.name, artifact.kind, path, artifact.size_bytes)

@@ -23,7 +23,7 @@ def overview(prepared: Prepared) -> str:
         ("compute", _compute(request)),
         ("environment", _environment(request.environment)),
         ("experiment", f"{request.experiment}, as {request.display_name}"),
-        ("results", f"datastore {request.datastore}, then {prepared.output}"),
+        ("results", _results(prepared)),
     ]
     if request.keyvault:
         rows.append(("token", f"secret hf-token of the key vault {request.keyvault}, read by the job"))
@@ -49,6 +49,11 @@ def _compute(request: Request) -> str:
     nodes = f"{request.nodes} node" + ("s" if request.nodes > 1 else "")
     each = request.processes_per_node
     return f"{request.compute}, {nodes}" + (f" with {each} processes each" if each > 1 else "")
+
+
+def _results(prepared: Prepared) -> str:
+    datastore, output = f"datastore {prepared.request.datastore}", prepared.output
+    return f"{datastore}, then {output}" if prepared.brings_models else f"{datastore}; the report, then {output}"
 
 
 def _passes(prepared: Prepared) -> str:

@@ -7,6 +7,7 @@ the keys of the passes, what it measured under those of the measurements, so tha
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,8 +21,11 @@ from olivine_pipeline.errors import ConfigRefused
 from olivine_pipeline.journal import Journal
 from olivine_pipeline.passes.base import ModelRef
 from olivine_pipeline.plan import Config, Plan, PlannedPass, Wishes, load_config
+from olivine_pipeline.recorder import Recorder
 from olivine_schemas import runs
 from olivine_schemas.language.systems import System
+from olivine_schemas.ledger.folder import RunFolder
+from olivine_schemas.ledger.process import RUN_VARIABLE
 from olivine_schemas.problems import Severity
 from olivine_schemas.tree import to_data
 
@@ -94,8 +98,8 @@ def run(planned: Plan, steps: Sequence[PlannedPass], first: int, journal: Journa
         work = store.work_folder(last.key)
         relay = Relay(journal, [step.key for step in steps], first, len(planned.passes))
         config = _config(planned, steps, steps[0], work / RESULTS)
-        prepared = host.prepare_config(config, Wishes(force=planned.wishes.force))
-        voice = host.Voice(Journal([relay]), lambda line: journal.log("info", line), cancel)
+        prepared = replace(host.prepare_config(config, Wishes(force=planned.wishes.force)), brings_models=True)
+        voice = host.Voice(Journal([relay]), lambda line: journal.log("info", line), cancel, on_page=_note_page)
         host.run(prepared, voice, work)
         report = json.loads((work / RESULTS / "report.json").read_text(encoding="utf-8"))
         _keep(planned, steps, work / RESULTS)
@@ -127,6 +131,13 @@ class Relay:
 
     def close(self) -> None:
         """The journal of the run goes on."""
+
+
+def _note_page(url: str) -> None:
+    """Keep the address of the job's page in the record of this run."""
+    folder = os.environ.get(RUN_VARIABLE)
+    if folder:
+        Recorder(RunFolder(Path(folder))).note(url=url)
 
 
 def _config(planned: Plan, steps: Sequence[PlannedPass], place: PlannedPass, output: Path) -> Config:
