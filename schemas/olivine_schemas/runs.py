@@ -7,10 +7,12 @@ a torn last line. `run-events.schema.json` and `run.schema.json` beside this fil
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
-from typing import Any, ClassVar, Union
+from functools import cache
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 
 VERSION = 1
 """Version of the event format; raised when a field changes its meaning, not when one is added."""
@@ -90,13 +92,50 @@ def load_record(text: str) -> RunRecord | None:
     """The record of a run.json; None where it is none, or of a version that means something else."""
     try:
         data: dict[str, Any] = json.loads(text)
-        known = {f.name: data[f.name] for f in fields(RunRecord) if f.name in data}
-        arguments = known.get("arguments") or {}
-        named = {f.name: arguments[f.name] for f in fields(RunArguments) if f.name in arguments}
-        record = RunRecord(**{**known, "state": RunState(known["state"]), "arguments": RunArguments(**named)})
-    except (ValueError, KeyError, TypeError, AttributeError):
+        arguments = _known(RunArguments, data.get("arguments") or {})
+        record = _known(RunRecord, {**data, "state": RunState(data["state"]), "arguments": arguments})
+        times = (record.created, record.started or 0.0, record.ended or 0.0)
+        return record if data.get("v") == VERSION and all(0 <= time < _END_OF_TIME for time in times) else None
+    except _UNREADABLE:
         return None
-    return record if data.get("v") == VERSION else None
+
+
+_END_OF_TIME = 1e11
+"""Seconds since the epoch that a calendar still has."""
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+Data = TypeVar("Data")
+
+
+def _known(cls: Callable[..., Data], data: Mapping[str, Any]) -> Data:
+    """An object of a dataclass without fields of later versions; TypeError where a value is not of its field's type."""
+    values = {}
+    for name, kind in _types(cls).items():
+        if name in data:
+            values[name] = data[name]
+            if not _is(data[name], kind):
+                raise TypeError(f"{name} is no {kind}")
+    return cls(**values)
+
+
+@cache
+def _types(cls: Any) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    return {each.name: hints[each.name] for each in fields(cls)}
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type that a field here may have; a number that JSON cannot carry is of none."""
+    if kind is float:
+        return isinstance(value, (int, float)) and abs(value) < math.inf
+    if kind is Any or (isinstance(kind, type) and not get_args(kind)):
+        return kind is Any or isinstance(value, kind)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is list:
+        return isinstance(value, list) and all(_is(item, inner[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is(item, inner[1]) for item in value.values())
+    return any(_is(value, each) for each in inner)
 
 
 @dataclass(frozen=True)
@@ -280,17 +319,16 @@ def dump_event(event: Event) -> str:
 
 
 def load_event(line: str) -> Event | None:
-    """The event of one line, or None for a torn line or an event type of a later version."""
+    """The event of one line; None for a torn line, and for an event that only a later version knows."""
     try:
         data: dict[str, Any] = json.loads(line)
         cls = EVENTS[data["type"]]
-        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        if isinstance(known.get("location"), dict):
-            known["location"] = Location(**known["location"])
-        if "passes" in known:
-            known["passes"] = [PassInfo(**entry) for entry in known["passes"]]
-        return cls(**known)
-    except (ValueError, KeyError, TypeError):
+        if isinstance(data.get("location"), dict):
+            data["location"] = _known(Location, data["location"])
+        if "passes" in data:
+            data["passes"] = [_known(PassInfo, entry) for entry in data["passes"]]
+        return _known(cls, data) if data.get("v", VERSION) == VERSION else None
+    except _UNREADABLE:
         return None
 
 

@@ -139,6 +139,25 @@ def test_what_is_no_record_reads_as_none(text: str, run: RunFolder) -> None:
     assert cancel(run) is None
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("created", "yesterday"),
+        ("created", float("nan")),
+        ("started", 1e300),
+        ("ended", [1]),
+        ("attempt", "two"),
+        ("pid", "12"),
+        ("config", None),
+        ("arguments", {"overrides": "r=8"}),
+        ("versions", {"torch": 2}),
+    ],
+)
+def test_a_record_that_nobody_could_work_with_reads_as_none(field: str, value: object, run: RunFolder) -> None:
+    run.record_file.write_text(json.dumps({**json.loads(run.record_file.read_text()), field: value}))
+    assert run.read() is None
+
+
 def test_records_of_later_versions_are_read_as_far_as_they_mean_the_same(run: RunFolder) -> None:
     data = json.loads(run.record_file.read_text())
     run.record_file.write_text(json.dumps({**data, "colour": "red", "arguments": {"up_to": "x", "speed": 1}}))

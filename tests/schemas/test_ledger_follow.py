@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -52,10 +53,33 @@ def test_letters_cut_between_their_bytes_are_whole_in_the_end(file: Path) -> Non
     assert told == [runs.Log(0.0, "info", "größer 🙂")]
 
 
-@pytest.mark.parametrize("rubbish", ["{\n", "\n", "null\n", '{"type": "later"}\n', "\0\0\0\n", '{"type": "metric"}\n'])
+METRIC = {"v": 1, "type": "metric", "time": 0.0, "name": "loss", "value": 1.0, "step": 1}
+RUBBISH = (
+    {"type": "later"},
+    {"type": "metric"},
+    {**METRIC, "v": 2},
+    {**METRIC, "value": "low"},
+    {**METRIC, "step": None},
+)
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    ["{\n", "\n", "null\n", "\0\0\0\n", f"{'[' * 99_999}\n", *(json.dumps(one) + "\n" for one in RUBBISH)],
+)
 def test_rubbish_is_skipped(rubbish: str, file: Path) -> None:
     append(file, line(1) + rubbish + line(2))
     assert steps(Follower(file)) == [1, 2]
+
+
+def test_fields_of_later_versions_are_skipped_wherever_they_are(file: Path) -> None:
+    started = runs.RunStarted(0.0, "c", [runs.PassInfo("p", "LoRA")], "cpu", 1, {"torch": "2.9"})
+    warned = runs.Warned(0.0, "c", "m", runs.Location("f", 1, 2))
+    for event, inner in ((started, '{"name": "p"'), (warned, '{"file": "f"')):
+        text = dump_event(event)
+        assert inner in text
+        append(file, text.replace(inner, f'{inner}, "later": 1').replace('{"v"', '{"later": [1], "v"') + "\n")
+    assert list(Follower(file).new_events()) == [started, warned]
 
 
 def test_a_file_that_was_cut_or_replaced_is_read_from_its_start(file: Path) -> None:
