@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from olivine_pipeline.hosts.azureml.job import MANIFEST, keep_results, last_training, usable
+from olivine_pipeline.hosts.azureml.keeping import LIST, keeping
+from olivine_pipeline.store import Store
+from olivine_schemas.runs import Warned, load_event
 
 PASSES = {
     "first": [{"type": "LoRA"}],
@@ -45,9 +50,21 @@ def test_the_parts_of_an_mlflow_model_become_one_folder(
         (model / part).mkdir(parents=True)
         (model / part / f"file-{number}").write_text(part)
     (model / "MLmodel").write_text("flavors:")
-    found = Path(usable(model))
+    found = Path(usable(model, tmp_path, "input_model"))
     assert {path.name for path in found.iterdir()} == {f"file-{number}" for number in range(len(layout))}
-    assert usable(model / layout[0]) == str(model / layout[0])
+    assert usable(model / layout[0], tmp_path, "input_model") == str(model / layout[0])
+
+
+def test_data_have_the_same_path_below_the_config_on_every_node(tmp_path: Path) -> None:
+    paths = set()
+    for node in ("one", "another"):
+        mounted, work = tmp_path / node / "mounted" / "train.json", tmp_path / node / "work"
+        mounted.parent.mkdir(parents=True)
+        mounted.write_text(node)
+        paths |= {usable(mounted, work, "data_files") for _ in range(2)}
+        assert (work / max(paths)).read_text() == node
+    assert len(paths) == 1
+    assert not Path(paths.pop()).is_absolute()
 
 
 def test_results_are_told_with_their_checksums(tmp_path: Path) -> None:
@@ -61,3 +78,102 @@ def test_results_are_told_with_their_checksums(tmp_path: Path) -> None:
     assert set(files) == {"model/weights", "report.html"}
     assert files["model/weights"] == {"size": 7, "sha256": hashlib.sha256(b"weights").hexdigest()}
     assert (tmp_path / "results/model/weights").read_bytes() == b"weights"
+
+
+def checkpoint(cache: Path, step: int, best: str = "") -> Path:
+    """A checkpoint of the training `key`, as the trainer leaves one."""
+    folder = cache / "work" / "key" / "checkpoints" / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "adapter.bin").write_bytes(bytes([step]) * 9)
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step, "best_model_checkpoint": best}))
+    (cache / "work/key/losses.jsonl").write_text("".join(f'{{"step": {n}}}\n' for n in range(step + 1)))
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("work/key/**/checkpoint-*"))
+
+
+def next_node(cache: Path, kept: Path) -> Path:
+    """The cache of another node, filled with what was kept."""
+    with keeping(cache, kept, rank=1):
+        pass
+    return cache
+
+
+def test_another_node_begins_with_the_checkpoints_of_the_first(tmp_path: Path) -> None:
+    kept, cache = tmp_path / "kept", tmp_path / "cache"
+    with keeping(cache, kept, rank=0):
+        best = checkpoint(cache, 3)
+        checkpoint(cache, 6, str(best))
+        half = checkpoint(cache, 9)
+        (half / "trainer_state.json").write_text('{"global_')
+    assert names(kept) == ["checkpoint-3", "checkpoint-6"]
+    there = next_node(tmp_path / "another", kept)
+    assert names(there) == ["checkpoint-3", "checkpoint-6"]
+    found = there / "work/key/checkpoints"
+    assert (found / "checkpoint-6/adapter.bin").read_bytes() == bytes([6]) * 9
+    assert json.loads((found / "checkpoint-6/trainer_state.json").read_text())["best_model_checkpoint"] == str(
+        found / "checkpoint-3"
+    )
+    assert '"step": 6}' in (there / "work/key/losses.jsonl").read_text()
+
+
+def test_what_the_training_removes_is_not_kept(tmp_path: Path) -> None:
+    kept, cache = tmp_path / "kept", tmp_path / "cache"
+    with keeping(cache, kept, rank=0):
+        first = checkpoint(cache, 3)
+    with keeping(cache, kept, rank=0):
+        shutil.rmtree(first)
+        checkpoint(cache, 6)
+    assert names(kept) == ["checkpoint-6"]
+
+
+TORN: dict[str, Callable[[Path], object]] = {
+    "a file is cut": lambda kept: (kept / "adapter.bin").write_bytes(b"half"),
+    "a file has other bytes": lambda kept: (kept / "adapter.bin").write_bytes(bytes(9)),
+    "a file is missing": lambda kept: (kept / "adapter.bin").unlink(),
+    "the list is missing": lambda kept: (kept / LIST).unlink(),
+    "the list is cut": lambda kept: (kept / LIST).write_text((kept / LIST).read_text()[:-9]),
+}
+
+
+@pytest.mark.parametrize("tear", TORN.values(), ids=TORN)
+def test_a_torn_copy_is_not_taken_and_replaced_by_the_next(tear: Callable[[Path], object], tmp_path: Path) -> None:
+    kept, cache = tmp_path / "kept", tmp_path / "cache"
+    with keeping(cache, kept, rank=0):
+        checkpoint(cache, 3)
+        checkpoint(cache, 6)
+    tear(kept / "work/key/checkpoint-6")
+    there = tmp_path / "another"
+    with keeping(there, kept, rank=0):
+        assert names(there) == ["checkpoint-3"]
+        checkpoint(there, 6)
+    assert names(next_node(tmp_path / "third", kept)) == ["checkpoint-3", "checkpoint-6"]
+
+
+def test_a_finished_adapter_takes_the_place_of_its_checkpoints(tmp_path: Path) -> None:
+    kept, store = tmp_path / "kept", Store(tmp_path / "cache")
+    with keeping(store.folder, kept, rank=0):
+        checkpoint(store.folder, 3)
+    with keeping(store.folder, kept, rank=0):
+        for key, name in (("key", "LoRA"), ("merged", "MergeAdapterWeights")):
+            store.commit(key, {"pass": name}, lambda folder: (folder / "weights").write_bytes(b"weights"))
+    assert not names(kept)
+    there = Store(next_node(tmp_path / "another", kept))
+    entry = there.get("key")
+    assert entry
+    assert {path.name for path in entry.path.iterdir()} == {"manifest.json", "weights"}
+    assert there.get("merged") is None
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kept, cache = tmp_path / "kept", tmp_path / "cache"
+    kept.write_text("no folder")
+    with keeping(cache, kept, rank=0):
+        checkpoint(cache, 3)
+        checkpoint(cache, 6)
+    (line,) = capfd.readouterr().out.splitlines()
+    event = load_event(line)
+    assert isinstance(event, Warned)
+    assert event.code == "training-not-kept"

@@ -79,6 +79,17 @@ def test_the_job_has_the_same_config_on_its_own_machine(tmp_path: Path) -> None:
     assert to_data(checked.workflow) == after
 
 
+def test_a_job_goes_on_with_what_its_run_has_trained_whatever_the_config_says_of_cleaning(tmp_path: Path) -> None:
+    def clean(config: dict[str, Any]) -> None:
+        config["clean_cache"] = True
+        config["passes"]["tune"]["clean_run_cache"] = True
+        config["passes"]["tune"]["training_args"]["output_dir"] = "checkpoints"
+
+    prepared = prepare(changed(small_workspace(tmp_path / "project"), clean))
+    assert "clean" not in prepared.snapshot.config
+    assert "checkpoints" not in prepared.snapshot.config
+
+
 def test_files_from_elsewhere_find_a_place(tmp_path: Path) -> None:
     folder = small_workspace(tmp_path / "project")
     (tmp_path / "shared data").mkdir()

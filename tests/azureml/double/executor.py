@@ -78,6 +78,10 @@ def _run(workspace: Workspace, job: str) -> None:
     command = _PLACEHOLDER.sub(lambda found: places[found[1], found[2]], properties["command"])
     workspace.set_status(job, "Running")
     codes = _processes(workspace, job, properties, command, code, places)
+    for name, output in properties["outputs"].items():
+        if name != "default":
+            datastore, path = _located(output["uri"])
+            workspace.blobs.upload(Path(places["outputs", name]), workspace.containers[datastore], path)
     if run.cancelled:
         return workspace.set_status(job, "Canceled")
     if run.preempted:
@@ -85,10 +89,6 @@ def _run(workspace: Workspace, job: str) -> None:
         workspace.set_status(job, "Queued")
         return execute(workspace, job)
     workspace.set_status(job, "Finalizing")
-    for name, output in properties["outputs"].items():
-        if name != "default":
-            datastore, path = _located(output["uri"])
-            workspace.blobs.upload(root / "outputs" / name, workspace.containers[datastore], path)
     failed = [code for code in codes if code]
     if failed:
         text = f"Execution failed. User process '/bin/bash' exited with status code {failed[0]}."
@@ -118,9 +118,10 @@ def _places(workspace: Workspace, job: str, properties: dict[str, Any], root: Pa
             return f"ScriptExecution.StreamAccess.NotFound: there is no blob at {given['uri']}"
         is_file = given["jobInputType"] == "uri_file"
         places["inputs", name] = str(folder / path.rstrip("/").rpartition("/")[2] if is_file else folder)
-    for name in properties["outputs"]:
-        folder = root / "outputs" / name
-        folder.mkdir(parents=True)
+    for name, output in properties["outputs"].items():
+        # As a mount does, the folder outlives its node, and shows what was written to the same place before.
+        folder = workspace.folder / "mounts" / "/".join(_located(output["uri"]))
+        folder.mkdir(parents=True, exist_ok=True)
         places["outputs", name] = str(folder)
     return places
 

@@ -23,7 +23,7 @@ from olivine_pipeline.errors import Cancelled, RunError
 
 from .credentials import Chain, credential_for
 from .refusals import SEE_COMPUTES, causes, is_passing, is_signature, refusal, status_of
-from .request import RESULTS, Request, Workspace
+from .request import RESULTS, TRAINING, Request, Workspace
 from .request import Environment as Wanted
 from .snapshot import CODE, CONDA, CONTEXT
 from .uploads import counted
@@ -133,10 +133,12 @@ class Connection:
             message = f"The compute {request.compute} has at most {most} nodes, and the job asks for {request.nodes}."
             raise RunError("azure-too-few-nodes", message, "Lower instance_count, or let the compute grow.")
 
-    def submit(self, request: Request, name: str, staged: Path, line: str, tell: Callable[[int], None]) -> Job:
+    def submit(
+        self, request: Request, name: str, first: str, staged: Path, line: str, tell: Callable[[int], None]
+    ) -> Job:
         """Submit what is `staged` as the job `name`; returns the job that has this name already, where one has.
 
-        `tell` hears the bytes that are uploaded.
+        It goes on with what the job `first` of its run has trained. `tell` hears the bytes that are uploaded.
         """
         job = command(
             name=name,
@@ -145,7 +147,10 @@ class Connection:
             environment=_environment(request.environment, staged),
             compute=request.compute,
             inputs={one.name: Input(type=one.kind, path=one.uri, mode="ro_mount") for one in request.inputs},
-            outputs={RESULTS: Output(type="uri_folder", path=results_uri(request.datastore, name), mode="rw_mount")},
+            outputs={
+                RESULTS: _output(results_uri(request.datastore, name)),
+                TRAINING: _output(f"azureml://datastores/{request.datastore}/paths/olivine/{first}/{TRAINING}/"),
+            },
             experiment_name=request.experiment,
             display_name=request.display_name,
             tags={"olivine": name, **request.tags},
@@ -296,6 +301,10 @@ def results_uri(datastore: str, job: str) -> str:
 def results_prefix(job: str) -> str:
     """The same as the beginning of blob names."""
     return f"olivine/{job}/{RESULTS}/"
+
+
+def _output(uri: str) -> Output:
+    return Output(type="uri_folder", path=uri, mode="rw_mount")
 
 
 def _or_none(call: Callable[[], T]) -> T | None:

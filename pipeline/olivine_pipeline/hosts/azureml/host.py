@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from olivine_schemas.runs import RunState
 from . import packages
 from .access import connect
 from .clouds import PUBLIC
-from .request import RESULTS, CloudInput, Request, host_of, request_of
+from .request import RESULTS, TRAINING, CloudInput, Request, host_of, request_of
 from .snapshot import CODE, CONDA, CONFIG, CONTEXT, Snapshot, files_in, plan_snapshot, write_context, write_snapshot
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class JobFile:
     resource_group: str
     workspace_name: str
     studio: str = ""
+    first: str = ""
+    """The run's first job: under its name the later ones find what is trained."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,18 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
     file = folder / JOB_FILE if folder else None
     known = _read(file)
     name = job or (known.job if known else new_name(prepared))
+    first = (known.first or known.job) if known else name
     voice.journal.progress("connecting to Azure ML", 0, 0, "job")
     connection = connect(prepared.request.workspace, voice.cancel, voice.journal)
     voice.cancel.check()
-    own = JobFile(name, *_names(prepared.request))
+    own = JobFile(name, *_names(prepared.request), first=first)
     _write(file, own)
     found = connection.find_job(name) if job or known else None
     if found is None and job:
         raise RunError("azure-no-job", f"There is no job {job} in the workspace {own.workspace_name}.")
     if found is not None and not job and found.status in FRUITLESS:  # to go on with that run is to try again
         found, name = None, new_name(prepared)
-        own = JobFile(name, *_names(prepared.request))
+        own = replace(own, job=name)
         _write(file, own)
     with ExitStack() as held:  # once there may be a job, a stop has to reach it before this process ends
         if found is None:
@@ -128,7 +131,7 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
         else:
             held.enter_context(voice.cancel.saving())
         studio = str(getattr(found, "studio_url", "") or "")
-        _write(file, JobFile(name, *_names(prepared.request), studio))
+        _write(file, replace(own, studio=studio))
         if studio:
             voice.on_page(studio)
         voice.say(f"job {name} on {prepared.request.compute}" + (f"\n{studio}" if studio else ""))
@@ -149,6 +152,7 @@ def command_line(prepared: Prepared) -> str:
         "python -m olivine_pipeline.hosts.azureml.job",
         f"--config work/{CONFIG}",
         f"--results ${{{{outputs.{RESULTS}}}}}",
+        f"--training ${{{{outputs.{TRAINING}}}}}",
         *map(_place, prepared.request.inputs),
     ]
     if prepared.request.keyvault:
@@ -199,7 +203,7 @@ def _submit(prepared: Prepared, connection: Connection, own: JobFile, voice: Voi
 
         line = command_line(prepared)
         try:
-            return connection.submit(prepared.request, own.job, Path(temporary), line, tell)
+            return connection.submit(prepared.request, own.job, own.first, Path(temporary), line, tell)
         except Cancelled:
             if asked:  # the answer was lost, and the job may be there
                 stop_job(connection, own.job)

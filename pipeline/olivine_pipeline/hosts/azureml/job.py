@@ -1,6 +1,6 @@
 """What a job runs on its compute: `olivine run`, with the cloud's inputs in place, then its results with checksums.
 
-    python -m olivine_pipeline.hosts.azureml.job --config FILE --results FOLDER [--place SETTING=PATH …]
+    python -m olivine_pipeline.hosts.azureml.job --config FILE --results FOLDER --training FOLDER …
 
 Events go to standard output, one JSON object a line, and so into the job's log, where the watcher reads them.
 """
@@ -8,28 +8,27 @@ Events go to standard output, one JSON object a line, and so into the job's log,
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
 import sys
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from olivine_pipeline import cli
 
 from .clouds import CLOUDS, PUBLIC
+from .keeping import TRAINING, copy_listed, files_of, keeping
 from .snapshot import CACHE, OUTPUT
 
 MANIFEST = "results.json"
 """Beside the results: size and SHA-256 of each file. Written last, so that where it is they are whole."""
-TRAINING = ("LoRA", "QLoRA")
 SECRET = "hf-token"
 """Name of the key vault's secret."""
 _MLFLOW_PARTS = ("data/model", "data/config", "data/tokenizer", "model", "components/tokenizer")
 """Folders of an MLflow model that hold files of transformers, by the versions of MLflow."""
-_BLOCK = 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="job")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--training", type=Path, required=True)
     parser.add_argument("--place", action="append", default=[], metavar="SETTING=PATH")
     parser.add_argument("--keyvault")
     parser.add_argument("--up-to")
@@ -53,14 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command += ["--force"] if args.force else []
     if "WORLD_SIZE" in os.environ:  # processes of one job wait for each other, and must not queue behind each other
         command += ["--at-once", os.environ["WORLD_SIZE"]]
-    settings = {name: usable(Path(path)) for name, _, path in (place.partition("=") for place in args.place)}
-    if rank:  # processes of one node share its disk
-        settings |= {"engine.cache_dir": f"{CACHE}-{rank}", "engine.output_dir": f"{OUTPUT}-{rank}"}
+    work = args.config.parent
+    cache = f"{CACHE}-{rank}" if rank else CACHE  # processes of one node share its disk
+    settings = {}
+    for name, _, path in (place.partition("=") for place in args.place):
+        settings[name] = usable(Path(path), work, name)
+    if rank:
+        settings |= {"engine.cache_dir": cache, "engine.output_dir": f"{OUTPUT}-{rank}"}
     for name, value in settings.items():
         command += ["--set", f"{name}={json.dumps(value)}"]
-    code = cli.main(command)
+    with keeping(work / cache, args.training, rank):
+        code = cli.main(command)
     if code == cli.DONE and not rank:
-        keep_results(args.config.parent / OUTPUT, args.results)
+        keep_results(work / OUTPUT, args.results)
     return code
 
 
@@ -74,8 +79,18 @@ def last_training(config: Path, up_to: str | None) -> str | None:
     return found
 
 
-def usable(path: Path) -> str:
-    """The path of an input; the files of transformers in an MLflow model are gathered in one folder first."""
+def usable(path: Path, work: Path, setting: str) -> str:
+    """The path of an input; the files of transformers in an MLflow model are gathered in one folder first.
+
+    A file gets a path below the config, for results are known by the paths of their data, and a mount has another one
+    on every node.
+    """
+    if path.is_file():
+        link = work / "inputs" / setting / path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process of this node was faster
+            link.symlink_to(path.absolute())
+        return link.relative_to(work).as_posix()
     if not (path / "MLmodel").is_file():
         return str(path)
     folder = Path("mlflow").absolute() / path.name
@@ -105,24 +120,8 @@ def read_secret(vault: str) -> str:
 
 def keep_results(output: Path, results: Path) -> None:
     """Copy what the run published into the job's output, and then say what is there."""
-    files = {}
-    for source in sorted(path for path in output.rglob("*") if path.is_file()):
-        name = source.relative_to(output).as_posix()
-        if not name.startswith("."):
-            digest = _copy(source, results / name)
-            files[name] = {"size": source.stat().st_size, "sha256": digest}
-    (results / MANIFEST).write_text(json.dumps({"version": 1, "files": files}, indent=1), encoding="utf-8")
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file and return its SHA-256."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with source.open("rb") as reader, target.open("wb") as writer:
-        while block := reader.read(_BLOCK):
-            digest.update(block)
-            writer.write(block)
-    return digest.hexdigest()
+    files = {name: source for name, source in files_of(output).items() if not name.startswith(".")}
+    copy_listed(files, results, MANIFEST)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def overview(prepared: Prepared) -> str:
         ("environment", _environment(request.environment)),
         ("experiment", f"{request.experiment}, as {request.display_name}"),
         ("results", _results(prepared)),
+        ("checkpoints", f"datastore {request.datastore}: another node or job of the run goes on from there"),
     ]
     if request.keyvault:
         rows.append(("token", f"secret hf-token of the key vault {request.keyvault}, read by the job"))

@@ -16,8 +16,8 @@ from olivine_schemas.tree import Path as TreePath
 from .clouds import CLOUDS, PUBLIC, Cloud, cloud_of
 
 AZUREML = "AzureML"
-RESULTS = "results"
-"""Name of the job's output."""
+RESULTS, TRAINING = "results", "training"
+"""Names of the job's outputs: what it made, and what it has trained so far."""
 DEFAULT_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 _WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace_name")
 _RESOURCES = frozenset({"instance_type", "shm_size", "docker_args", "properties", "process_count_per_instance"})

@@ -61,6 +61,7 @@ def plan_snapshot(config: Config) -> Snapshot:
     for key in ("cache_config", "packaging_config"):
         engine.pop(key, None)
     engine |= {"cache_dir": CACHE, "output_dir": OUTPUT}
+    _keep_training(data)
     for settings, entry in zip(config.workflow.data_configs, data.get("data_configs") or [], strict=True):
         _stage_data(stage, settings, entry)
     return Snapshot(json.dumps(data, indent=1, ensure_ascii=False), stage.files)
@@ -122,6 +123,15 @@ def _turn_hosts(data: dict[str, Any]) -> None:
             accelerators = (system.get("config") or {}).get("accelerators")
             system["type"] = "LocalSystem"
             system["config"] = {"accelerators": accelerators} if accelerators else {}
+
+
+def _keep_training(data: dict[str, Any]) -> None:
+    """What a job finds in its cache is of its own run, and its checkpoints are kept from there: see `keeping`."""
+    data["engine"].pop("clean_cache", None)
+    for entries in (data.get("passes") or {}).values():
+        for entry in entries:
+            entry.pop("clean_run_cache", None)
+            ((entry.get("config") or {}).get("training_args") or {}).pop("output_dir", None)
 
 
 class Stage:
