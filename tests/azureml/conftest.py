@@ -36,8 +36,13 @@ collect_ignore = [path.name for path in Path(__file__).parent.glob("test_*.py") 
 
 
 def pytest_report_header() -> list[str]:
-    """Say why nothing is collected where that is so."""
-    return [f"Azure ML tests left out: {MISSING} is not installed (pip install 'olivine[azure]')"] if MISSING else []
+    """Say why nothing is collected where that is so, and what request bodies are held against."""
+    if MISSING:
+        return [f"Azure ML tests left out: {MISSING} is not installed (pip install 'olivine[azure]')"]
+    from double import spec
+
+    checked = spec.available()
+    return [f"Azure ML: request bodies are {'' if checked else 'not '}checked ({spec.FOLDER_VARIABLE})"]
 
 
 @pytest.fixture(scope="session")

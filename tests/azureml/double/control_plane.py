@@ -102,6 +102,8 @@ def get_datastore(call: Call) -> Reply:
 
 
 def list_secrets(call: Call) -> Reply:
+    if refused := _against_spec(call, f"/datastores/{call.steps[0]}", "listSecrets"):
+        return refused
     signature = account_signature(call.workspace.signature_hours())
     return Reply(200, {"secretsType": "Sas", "sasToken": f"?{signature}"})
 
@@ -118,6 +120,8 @@ def _hash_of(code: dict[str, Any]) -> str | None:
 
 
 def start_upload(call: Call) -> Reply:
+    if refused := _against_spec(call, "/codes/{}/versions/{}".format(*call.steps), "startPendingUpload"):
+        return refused
     container = f"{new_id()}-{new_id().replace('-', '')[:26]}"
     call.workspace.blobs.make(container)
     signed = f"{URL}/{container}?{container_signature(container, call.workspace.signature_hours())}"
@@ -223,10 +227,10 @@ def get_operation(call: Call) -> Reply:
     return Reply(200 if call.workspace.runs[job].status in TERMINAL else 202, None, {"Retry-After": "1"})
 
 
-def _against_spec(call: Call, tail: str) -> Reply | None:
+def _against_spec(call: Call, tail: str, action: str = "") -> Reply | None:
     if not spec.available():
         return None
-    complaints = spec.complaints(tail, call.query.get("api-version", ""), call.body)
+    complaints = spec.complaints(tail, call.query.get("api-version", ""), call.body, action)
     call.workspace.complaints += complaints
     return Reply(400, azure_error("UserError", "; ".join(complaints))) if complaints else None
 

@@ -21,16 +21,22 @@ def available() -> bool:
     return bool(os.environ.get(FOLDER_VARIABLE))
 
 
-def complaints(tail: str, version: str, body: Any) -> list[str]:
-    """What is wrong with the body of a PUT to `tail` of a workspace, in that api-version; empty where nothing is."""
+def complaints(tail: str, version: str, body: Any, action: str = "") -> list[str]:
+    """What is wrong with the body of a PUT to `tail` of a workspace, in that api-version; empty where nothing is.
+
+    With `action`, that of a POST of this name to the resource.
+    """
     steps = [step for step in tail.split("/") if step]
     kind = "".join(f"/{step}" for step in steps[::2])
     types = _types(version)
     if types is None:
         return [f"there is no api-version {version}"]
+    wanted = (_WORKSPACE + kind.lower(), action)
     for entry in types:
-        if entry["$type"] == "ResourceType" and entry["name"].partition("@")[0].lower() == _WORKSPACE + kind.lower():
+        if entry["$type"] == "ResourceType" and (entry["name"].partition("@")[0].lower(), "") == wanted:
             return list(_check(types, entry["body"], body, ""))
+        if entry["$type"] == "ResourceFunctionType" and (entry["resourceType"].lower(), entry["name"]) == wanted:
+            return list(_check(types, entry["input"], body, "")) if body or "input" in entry else []
     return [f"there is no resource {kind} in {version}"]
 
 
