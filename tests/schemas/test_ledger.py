@@ -98,6 +98,8 @@ def test_a_record_keeps_no_secret_that_was_set_for_the_run(tmp_path: Path) -> No
         ("tune phi.yaml", "tune-phi", "config.yaml"),
         ("../..yml", "run", "config.yaml"),
         ("a" * 200 + ".json", "a" * 60, "config.json"),
+        ("a" * 59 + "-" + "b" * 9 + ".json", "a" * 59, "config.json"),
+        ("𠮷" * 60 + ".json", "𠮷" * 45, "config.json"),
     ],
 )
 def test_runs_are_named_after_time_and_config(config: str, name: str, file: str, tmp_path: Path) -> None:
@@ -319,6 +321,17 @@ def test_a_suspended_run_is_woken_to_hear_it(started: Any, run: RunFolder, tmp_p
     Thread(target=process.wait, daemon=True).start()
     assert cancel(run, Limits(ask=30, insist=1)) is RunState.CANCELLED
     assert (tmp_path / "heard").exists()
+
+
+def test_a_run_that_was_resumed_meanwhile_is_left_alone(started: Any, run: RunFolder) -> None:
+    process = started("import time; time.sleep(600)")
+
+    def resume(seconds: float) -> None:
+        run.cancel_mark.unlink(missing_ok=True)
+        change(run, attempt=2)
+
+    assert cancel(run, QUICK, wait=resume) is RunState.CANCELLED
+    assert process.poll() is None and state(run) is RunState.RUNNING
 
 
 def test_another_process_with_the_pid_of_the_run_is_left_alone(started: Any, run: RunFolder) -> None:

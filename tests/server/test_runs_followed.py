@@ -242,6 +242,24 @@ def test_a_run_is_resumed_the_moment_it_is_gone_and_not_once_it_has_succeeded(ma
         assert refusal(editor, "resume", {"runId": run})["message"] == "The run has succeeded; start a new one."
 
 
+def test_a_run_that_was_resumed_a_moment_ago_is_stopped_and_not_removed(desk: Desk) -> None:
+    folder = create(desk.folder, desk.config, "{}")
+    folder.update(lambda record: replace(record, state=runs.RunState.FAILED))
+    with desk.sit_down() as editor:
+        assert state_of(editor, folder.id) == "failed"
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+        with closing(terminal_guard(process)):
+            pid, started = process.pid, identity(process.pid)
+            folder.update(lambda record: replace(record, state=runs.RunState.RUNNING, pid=pid, process=started))
+            assert "cancel it first" in refusal(editor, "deleteRun", {"runId": folder.id})["message"]
+            folder.update(lambda record: replace(record, state=runs.RunState.FAILED))
+            command(editor, "listRuns")
+            folder.update(lambda record: replace(record, state=runs.RunState.RUNNING))
+            assert command(editor, "cancel", runId=folder.id)["state"] == "cancelling"
+            while identity(process.pid):
+                pass
+
+
 def until_resumed(editor: Editor, run: str) -> Json:
     while True:
         news: Json = editor.note("olivine/runChanged")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from olivine_schemas.ledger import folder as ledger
 from olivine_schemas.ledger.control import settled
 from olivine_schemas.ledger.folder import RunFolder
 from olivine_schemas.ledger.follow import Follower
+from olivine_schemas.ledger.process import members
 from olivine_schemas.ledger.summary import Summary
 from olivine_schemas.runs import ACTIVE, Event, Metric, RunRecord, RunStarted, RunState, load_event
 
@@ -59,6 +60,9 @@ def delete(run: str) -> int:
     record = settled(folder)
     if record and record.state in ACTIVE:
         print(f"olivine: {folder.id} is {record.state.value}; first: olivine cancel {folder.id}", file=sys.stderr)
+        return REFUSED
+    if record is None and any(members(folder.path)):
+        print(f"olivine: {folder.id} is alive, of another version of Olivine; stop it by that one", file=sys.stderr)
         return REFUSED
     try:
         ledger.delete(folder)
@@ -111,7 +115,7 @@ def seen(folder: RunFolder, record: RunRecord) -> Seen:
         summary.add(event)
     losses = [event.value for event in tail(folder.metrics) if isinstance(event, Metric) and event.name == "loss"]
     percent = 100 if record.state is RunState.SUCCEEDED else min(summary.percent, 99)
-    return Seen(record, percent, losses[-1] if losses else None)
+    return Seen(replace(record, id=folder.id), percent, losses[-1] if losses else None)
 
 
 def head(folder: RunFolder) -> Iterator[Event]:
@@ -140,7 +144,7 @@ def cells(one: Seen) -> tuple[str, str, str, str, str, str, str]:
     """One run in words."""
     record, seconds = one.record, took(one.record)
     return (
-        record.id,
+        clean(record.id),
         record.state.value,
         clean(near(record.config)),
         time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started)) if record.started else "",

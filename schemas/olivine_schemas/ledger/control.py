@@ -77,7 +77,9 @@ def cancel(
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             _wake(record)
-            record = _seen(folder, record) or record
+            before, record = record, _seen(folder, record) or record
+            if record.attempt > before.attempt:  # it had ended, or nobody could have resumed it
+                return RunState.CANCELLED
             if record.state not in ACTIVE and not _left_alive(folder, record):
                 return record.state
             wait(_STEP)

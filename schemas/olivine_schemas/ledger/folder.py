@@ -25,6 +25,8 @@ LOCK_SECONDS = 5.0
 """How long to wait for another process that writes the same record."""
 
 _RESERVE_BYTES = 8192
+_NAME_BYTES = 180
+"""A file system takes names of 255 bytes, some of which are for the time and what others put around the name."""
 _MARKS = (HOME, ".git", ".vscode")
 
 
@@ -154,8 +156,9 @@ def create(root: Path, config: Path, text: str, arguments: RunArguments | None =
 
 def _new_folder(runs: Path, config: Path) -> Path:
     generic = config.stem in ("olive-config", "olive_config", "config")
-    name = re.sub(r"[^\w.-]+", "-", config.absolute().parent.name if generic else config.stem).strip("-.") or "run"
-    stem, number = f"{time.strftime('%Y%m%d-%H%M%S')}-{name[:60]}", 1
+    name = re.sub(r"[^\w.-]+", "-", config.absolute().parent.name if generic else config.stem)[:60]
+    name = name.encode()[:_NAME_BYTES].decode(errors="ignore").strip("-.") or "run"
+    stem, number = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}", 1
     while True:
         path = runs / (stem if number == 1 else f"{stem}-{number}")
         try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from olivine_schemas.ledger import control, folder
 from olivine_schemas.overrides import OverrideRefused, override
 from olivine_schemas.problems import Problem, Severity
-from olivine_schemas.runs import RunArguments, RunState
+from olivine_schemas.runs import ACTIVE, RunArguments, RunState
 from olivine_schemas.tree import Object
 from olivine_server.features.lenses import LastRun, has_job
 from olivine_server.settings import Settings
@@ -161,6 +161,9 @@ class Runs:
     def _cancel(self, values: Mapping[str, Any]) -> Work:
         def work() -> Json:
             run = self._watcher.stray(values["runId"]) or self._found(values)
+            if not run.active:  # it may have been resumed a moment ago
+                self._watcher.look()
+                run = self._found(values)
             if run.active:
                 self._stop(run)
             return {"runId": run.folder.id, "state": (RunState.CANCELLING if run.active else run.record.state).value}
@@ -186,7 +189,8 @@ class Runs:
     def _delete(self, values: Mapping[str, Any]) -> Work:
         def work() -> None:
             run = self._found(values)
-            if run.active:
+            record = control.settled(run.folder)
+            if record and record.state in ACTIVE:
                 raise Refused("The run is going on; cancel it first.")
             try:
                 folder.delete(run.folder)
