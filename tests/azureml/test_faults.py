@@ -61,6 +61,15 @@ def test_a_download_that_is_cut_goes_on_where_it_was(double: Double, submit: Cal
     assert (submitted.folder / "models/adapter/weights.bin").read_bytes() == expected
 
 
+def test_a_token_is_renewed_before_it_ends(double: Double, submit: Callable[..., Submitted]) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "2"
+    double.workspace.token_seconds = 4
+    events = submit().well()
+    assert len(double.workspace.tokens) > 2
+    assert not [request.path for request in double.workspace.requests if request.status == 401]
+    assert not [event for event in events if event["type"] == "warning"]
+
+
 def test_an_upload_whose_signature_has_ended_is_signed_anew(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.stale_signatures = 1
     submit().well()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 
 from names import NAME, TENANT
@@ -69,7 +70,10 @@ def instance_discovery(call: Call) -> Reply:
 
 def token(call: Call) -> Reply:
     """A token for a service principal."""
-    return Reply(200, {"token_type": "Bearer", "expires_in": 3600, "access_token": "token-of-the-principal"})
+    workspace, seconds = call.workspace, call.workspace.token_seconds
+    name = f"token-of-the-principal-{len(workspace.token_ends)}"
+    workspace.token_ends[name] = time.time() + seconds
+    return Reply(200, {"token_type": "Bearer", "expires_in": int(seconds), "access_token": name})
 
 
 ROUTES: list[Route] = [

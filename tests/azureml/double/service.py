@@ -6,6 +6,7 @@ import http.server
 import json
 import re
 import threading
+import time
 import traceback
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -41,8 +42,6 @@ Handler = Callable[[Call], Reply]
 Route = tuple[str, str, Handler]
 """Method, pattern of the whole path, handler; the first that fits answers."""
 
-EXPIRED = "expired"
-"""A bearer token that the service refuses as expired."""
 _PUBLIC = re.compile(r"/discovery|/metadata/endpoints.*|/.*/oauth2/.*|/.*/openid-configuration|/common/discovery/.*")
 _CHALLENGE = {
     "WWW-Authenticate": f'Bearer authorization_uri="https://login.microsoftonline.com/{TENANT}", error="invalid_token"'
@@ -105,7 +104,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return Reply(401, azure_error("AuthenticationFailed", "The 'Authorization' header is missing."), _CHALLENGE)
         with self.workspace.lock:
             self.workspace.tokens.add(token)
-        if token == EXPIRED:
+        if self.workspace.token_ends.get(token, time.time() + 1) < time.time():
             return Reply(401, azure_error("ExpiredAuthenticationToken", "The access token has expired."), _CHALLENGE)
         return None
 

@@ -72,6 +72,10 @@ class Workspace:
     requests: list[Request] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     """Bearer tokens that were shown."""
+    token_seconds: float = 3600
+    """How long tokens are good for that are given from now on."""
+    token_ends: dict[str, float] = field(default_factory=dict)
+    """When tokens end that were given here."""
     job_environment: dict[str, str] = field(default_factory=dict)
     """Variables of the compute, which every job finds."""
     nodes_free: threading.Event = field(default_factory=threading.Event)
