@@ -71,7 +71,8 @@ def _is_held(path: Path) -> bool:
     """Whether the ticket's process lives; a dead one's ticket goes."""
     try:
         with FileLock(path, timeout=0):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows removes no open file; the lock does so when it is given back
+                path.unlink()
             return False
     except Timeout:
         return True

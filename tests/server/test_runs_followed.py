@@ -308,6 +308,14 @@ class terminal_guard:  # noqa: N801 - reads as a verb where it is used
 # Refusals
 
 
+def test_a_text_that_no_file_can_hold_is_refused_and_leaves_no_folder(desk: Desk) -> None:
+    with desk.sit_down() as editor:
+        editor.change(desk.uri, 2, {"text": json.dumps(config()).replace('"tune"', '"\ud800"')})
+        assert "half a letter" in refusal(editor, "run", {"uri": desk.uri, "force": True})["message"]
+        assert list((desk.folder / ".olivine" / "runs").iterdir()) == []
+        assert editor.logged == []
+
+
 def test_a_config_with_errors_is_refused_with_what_is_wrong(desk: Desk) -> None:
     broken = json.dumps(config()).replace('"LoRA"', '"LoRB"')
     with desk.sit_down() as editor:

@@ -130,14 +130,25 @@ def root_of(config: Path) -> Path:
 
 
 def create(root: Path, config: Path, text: str, arguments: RunArguments | None = None) -> RunFolder:
-    """Make the folder of a new run of `config`, whose text is `text`, in the workspace `root`. Raises OSError."""
-    asked = arguments or RunArguments()
+    """Make the folder of a new run of `config`, whose text is `text`, in the workspace `root`.
+
+    Raises OSError, and UnicodeEncodeError for a text that no file can hold.
+    """
     runs = root / HOME / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     ignore = root / HOME / ".gitignore"
     if not ignore.exists():
         write_whole(ignore, "*\n")
     folder = RunFolder(_new_folder(runs, config))
+    try:
+        _fill(folder, config, text, arguments or RunArguments())
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)  # there never was a run
+        raise
+    return folder
+
+
+def _fill(folder: RunFolder, config: Path, text: str, arguments: RunArguments) -> None:
     kind = "yaml" if config.suffix.lower() in (".yaml", ".yml") else "json"
     write_whole(folder.path / f"config.{kind}", text)
     record = RunRecord(
@@ -146,12 +157,11 @@ def create(root: Path, config: Path, text: str, arguments: RunArguments | None =
         config=str(config.absolute()),
         config_hash=hashlib.sha256(text.encode()).hexdigest(),
         created=time.time(),
-        arguments=replace(asked, overrides=redact_data(asked.overrides)),  # the config has them as they are
+        arguments=replace(arguments, overrides=redact_data(arguments.overrides)),  # the config has them as they are
         host=socket.gethostname(),
     )
     (folder.path / ".lock").touch()  # a full disk may not have room for it later
     folder.write(record)
-    return folder
 
 
 def _new_folder(runs: Path, config: Path) -> Path:

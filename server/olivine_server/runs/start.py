@@ -44,6 +44,8 @@ class Starter:
             folder = create(root_of(config), config, text, arguments)
         except OSError as error:
             raise Refused(f"The run has no place to be kept: {error}") from error
+        except UnicodeEncodeError as error:
+            raise Refused(f"The config has half a letter, which no file can hold: {error}") from error
         try:
             self._spawn(folder, lambda record: record)
         except Refused:
