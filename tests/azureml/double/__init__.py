@@ -15,14 +15,13 @@ from pathlib import Path
 from . import catalog, control_plane, data_plane
 from .blobs import Blobs, azurite, azurite_program
 from .certificates import make_certificates
+from .clouds import PUBLIC, Hosts
 from .executor import preempt
 from .proxy import Proxy
 from .service import Service
 from .workspace import Workspace
 
 __all__ = ["Double", "Workspace", "azurite", "azurite_program", "preempt", "running"]
-
-SERVICE_HOSTS = ("management.azure.com", "*.api.azureml.ms", "login.microsoftonline.com", "*.vault.azure.net")
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ class Double:
 
 
 @contextmanager
-def running(blob_port: int, folder: Path) -> Iterator[Double]:
-    """A new workspace, its blobs in the Azurite at `blob_port`, keeping its files in `folder`."""
+def running(blob_port: int, folder: Path, hosts: Hosts = PUBLIC) -> Iterator[Double]:
+    """A new workspace of the cloud with these hosts, its blobs in the Azurite at `blob_port`, its files in `folder`."""
     certificates = make_certificates(folder / "certificates")
     workspace = Workspace(Blobs(blob_port), folder / "nodes")
-    with closing(Service(workspace, [*data_plane.ROUTES, *catalog.ROUTES, *control_plane.ROUTES])) as service:
-        routes = dict.fromkeys(SERVICE_HOSTS, service.port) | {"*.blob.core.windows.net": blob_port}
+    with closing(Service(workspace, [*data_plane.ROUTES, *catalog.ROUTES, *control_plane.ROUTES], hosts)) as service:
+        routes = dict.fromkeys(hosts.service, service.port) | {hosts.blobs: blob_port}
         with closing(Proxy(certificates, routes, workspace.faults)) as proxy:
             way = {
                 "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",

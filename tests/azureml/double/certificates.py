@@ -11,13 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-HOSTS = (
-    "management.azure.com",
-    "login.microsoftonline.com",
-    "*.api.azureml.ms",
-    "*.blob.core.windows.net",
-    "*.vault.azure.net",
-)
+from .clouds import OTHERS, PUBLIC
+
+HOSTS = [name for hosts in (PUBLIC, *OTHERS.values()) for name in (*hosts.service, hosts.blobs)]
 LIFETIME = datetime.timedelta(days=2)
 
 
@@ -44,7 +40,7 @@ def make_certificates(folder: Path) -> Certificates:
     )
     server = (
         _builder("Olivine test double", "Olivine test authority", key)
-        .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, HOSTS))), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in HOSTS]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(authority_key, hashes.SHA256())

@@ -15,6 +15,7 @@ from typing import Any
 
 from names import TENANT
 
+from .clouds import Hosts
 from .faults import azure_error
 from .workspace import Request, Workspace, new_id
 
@@ -51,8 +52,8 @@ _CHALLENGE = {
 class Service:
     """Answers on 127.0.0.1:`port` until it is closed."""
 
-    def __init__(self, workspace: Workspace, routes: list[Route]) -> None:
-        handler = type("Handler", (_Handler,), {"workspace": workspace, "routes": routes})
+    def __init__(self, workspace: Workspace, routes: list[Route], hosts: Hosts) -> None:
+        handler = type("Handler", (_Handler,), {"workspace": workspace, "routes": routes, "hosts": hosts})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True, name="service").start()
@@ -67,6 +68,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     workspace: Workspace
     routes: list[Route]
+    hosts: Hosts
 
     def answer(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -109,12 +111,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def _send(self, reply: Reply) -> None:
-        data = b"" if reply.body is None else json.dumps(reply.body).encode()
+        data = b"" if reply.body is None else self.hosts.translated(json.dumps(reply.body)).encode()
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("x-ms-correlation-request-id", new_id())
         for name, value in reply.headers.items():
-            self.send_header(name, value)
+            self.send_header(name, self.hosts.translated(value))
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
