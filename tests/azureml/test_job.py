@@ -103,7 +103,7 @@ def next_node(cache: Path, kept: Path) -> Path:
 
 def test_another_node_begins_with_the_checkpoints_of_the_first(tmp_path: Path) -> None:
     kept, cache = tmp_path / "kept", tmp_path / "cache"
-    with keeping(cache, kept, rank=0):
+    with keeping(cache, kept):
         best = checkpoint(cache, 3)
         checkpoint(cache, 6, str(best))
         half = checkpoint(cache, 9)
@@ -121,9 +121,9 @@ def test_another_node_begins_with_the_checkpoints_of_the_first(tmp_path: Path) -
 
 def test_what_the_training_removes_is_not_kept(tmp_path: Path) -> None:
     kept, cache = tmp_path / "kept", tmp_path / "cache"
-    with keeping(cache, kept, rank=0):
+    with keeping(cache, kept):
         first = checkpoint(cache, 3)
-    with keeping(cache, kept, rank=0):
+    with keeping(cache, kept):
         shutil.rmtree(first)
         checkpoint(cache, 6)
     assert names(kept) == ["checkpoint-6"]
@@ -141,12 +141,12 @@ TORN: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("tear", TORN.values(), ids=TORN)
 def test_a_torn_copy_is_not_taken_and_replaced_by_the_next(tear: Callable[[Path], object], tmp_path: Path) -> None:
     kept, cache = tmp_path / "kept", tmp_path / "cache"
-    with keeping(cache, kept, rank=0):
+    with keeping(cache, kept):
         checkpoint(cache, 3)
         checkpoint(cache, 6)
     tear(kept / "work/key/checkpoint-6")
     there = tmp_path / "another"
-    with keeping(there, kept, rank=0):
+    with keeping(there, kept):
         assert names(there) == ["checkpoint-3"]
         checkpoint(there, 6)
     assert names(next_node(tmp_path / "third", kept)) == ["checkpoint-3", "checkpoint-6"]
@@ -154,9 +154,9 @@ def test_a_torn_copy_is_not_taken_and_replaced_by_the_next(tear: Callable[[Path]
 
 def test_a_finished_adapter_takes_the_place_of_its_checkpoints(tmp_path: Path) -> None:
     kept, store = tmp_path / "kept", Store(tmp_path / "cache")
-    with keeping(store.folder, kept, rank=0):
+    with keeping(store.folder, kept):
         checkpoint(store.folder, 3)
-    with keeping(store.folder, kept, rank=0):
+    with keeping(store.folder, kept):
         for key, name in (("key", "LoRA"), ("merged", "MergeAdapterWeights")):
             store.commit(key, {"pass": name}, lambda folder: (folder / "weights").write_bytes(b"weights"))
     assert not names(kept)
@@ -167,13 +167,32 @@ def test_a_finished_adapter_takes_the_place_of_its_checkpoints(tmp_path: Path) -
     assert there.get("merged") is None
 
 
+def warned(printed: str) -> list[str]:
+    """The codes of the warnings that were told."""
+    events = [load_event(line) for line in printed.splitlines()]
+    return [event.code for event in events if isinstance(event, Warned)]
+
+
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     kept, cache = tmp_path / "kept", tmp_path / "cache"
     kept.write_text("no folder")
-    with keeping(cache, kept, rank=0):
+    with keeping(cache, kept):
         checkpoint(cache, 3)
         checkpoint(cache, 6)
-    (line,) = capfd.readouterr().out.splitlines()
-    event = load_event(line)
-    assert isinstance(event, Warned)
-    assert event.code == "training-not-kept"
+    assert warned(capfd.readouterr().out) == ["training-not-kept"]
+
+
+def test_what_cannot_be_read_is_a_warning_and_ends_one_of_several_processes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept, cache = tmp_path / "kept", tmp_path / "cache"
+    with keeping(cache, kept):
+        checkpoint(cache, 3)
+        checkpoint(cache, 6)
+    weights = kept / "work/key/checkpoint-6/adapter.bin"
+    weights.unlink()
+    weights.mkdir()
+    assert names(next_node(tmp_path / "another", kept)) == ["checkpoint-3"]
+    assert warned(capfd.readouterr().out) == ["training-not-kept"]
+    with pytest.raises(OSError), keeping(tmp_path / "third", kept, rank=1, processes=2):
+        pass

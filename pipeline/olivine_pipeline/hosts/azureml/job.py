@@ -44,15 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.keyvault:
         os.environ["HF_TOKEN"] = read_secret(args.keyvault)
-    rank = int(os.environ.get("RANK", "0"))
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     up_to = last_training(args.config, args.up_to) if rank else args.up_to
     if rank and up_to is None:
         return cli.DONE
     command = ["run", str(args.config), "--events", "-", "--plain"]
     command += ["--up-to", up_to] if up_to else []
     command += ["--force"] if args.force else []
-    if "WORLD_SIZE" in os.environ:  # processes of one job wait for each other, and must not queue behind each other
-        command += ["--at-once", os.environ["WORLD_SIZE"]]
+    if processes > 1:  # they wait for each other, and must not queue behind each other
+        command += ["--at-once", str(processes)]
     work = args.config.parent
     cache = f"{CACHE}-{rank}" if rank else CACHE  # processes of one node share its disk
     settings = {}
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings |= {"engine.cache_dir": cache, "engine.output_dir": f"{OUTPUT}-{rank}"}
     for name, value in settings.items():
         command += ["--set", f"{name}={json.dumps(value)}"]
-    with keeping(work / cache, args.training, rank):
+    with keeping(work / cache, args.training, rank, processes):
         code = cli.main(command)
     if code == cli.DONE and not rank:
         keep_results(work / OUTPUT, args.results)

@@ -27,17 +27,25 @@ LOSSES = "losses.jsonl"
 STATE = "trainer_state.json"
 """What a training writes last into a checkpoint."""
 PAUSE_SECONDS = 0.5
+SHARE = 0.1
+"""Of the time, the most that is spent on copying: large checkpoints are kept less often than they are made."""
 _BLOCK = 1 << 20
 
 
 @contextmanager
-def keeping(cache: Path, folder: Path, rank: int) -> Iterator[None]:
+def keeping(cache: Path, folder: Path, rank: int = 0, processes: int = 1) -> Iterator[None]:
     """Bring what is kept in `folder` into the cache, and keep there what is trained meanwhile.
 
-    Every process of a job begins with what is kept; the first one keeps.
+    Every process of a job begins with what is kept, the first one keeps. Raises OSError where one of several cannot
+    read what the others perhaps can: they have to begin alike.
     """
     keeper = Keeper(cache, folder)
-    keeper.restore()
+    try:
+        keeper.restore()
+    except OSError as error:
+        if processes > 1:
+            raise
+        keeper.warn("What an earlier node has trained cannot be read", error)
     if rank:
         yield
         return
@@ -65,7 +73,7 @@ class Keeper:
         """Copy everything that is whole into the cache."""
         for kept in sorted(self._folder.glob(f"artifacts/*/{LIST}")):
             self._bring(kept.parent, self._cache / "artifacts" / kept.parent.name)
-        for kept in sorted(self._folder.glob(f"work/*/checkpoint-*/{LIST}"), key=lambda kept: _step(kept.parent)):
+        for kept in sorted(self._folder.glob(f"work/*/checkpoint-[0-9]*/{LIST}"), key=lambda kept: _step(kept.parent)):
             checkpoint = kept.parent
             work = self._cache / "work" / checkpoint.parent.name
             target = work / "checkpoints" / checkpoint.name
@@ -75,12 +83,23 @@ class Keeper:
 
     def keep_until(self, ended: threading.Event) -> None:
         """Keep what is new again and again, and once more at the end."""
-        while not ended.wait(PAUSE_SECONDS):
+        pause = PAUSE_SECONDS
+        while not ended.wait(pause):
+            began = time.monotonic()
             self.keep()
+            pause = max(PAUSE_SECONDS, (time.monotonic() - began) / SHARE)
         self.keep()
 
     def keep(self) -> None:
         """Copy what is new, and remove what the training has removed or finished."""
+        try:
+            self._keep_new()
+        except FileNotFoundError:  # the training has removed it meanwhile
+            return
+        except OSError as error:
+            self.warn("What is trained cannot be kept for another node", error)
+
+    def _keep_new(self) -> None:
         for artifact in self._cache.glob(f"artifacts/*/{STORED}"):
             name = artifact.parent.name
             if not name.startswith(".") and _read(artifact).get("record", {}).get("pass") in TRAINING:
@@ -89,7 +108,7 @@ class Keeper:
                     shutil.rmtree(self._folder / "work" / name, ignore_errors=True)
         for work in self._cache.glob("work/*"):
             target = self._folder / "work" / work.name
-            whole = [state.parent for state in work.glob(f"checkpoints/checkpoint-*/{STATE}") if _read(state)]
+            whole = [state.parent for state in work.glob(f"checkpoints/checkpoint-[0-9]*/{STATE}") if _read(state)]
             for checkpoint in sorted(whole, key=_step, reverse=True):
                 files = {**files_of(checkpoint), LOSSES: work / LOSSES}
                 if self._keep(files, target / checkpoint.name):
@@ -99,18 +118,13 @@ class Keeper:
         """Copy files into the folder; whether that was done now."""
         if target in self._kept:
             return False
-        try:
-            copy_listed(files, target, LIST)
-        except OSError as error:
-            if all(source.exists() for source in files.values()):  # else the training has removed it meanwhile
-                self._warn("What is trained cannot be kept for another node", error)
-            return False
+        copy_listed(files, target, LIST)
         self._kept.add(target)
         self._troubled = False
         return True
 
     def _remove_but(self, folder: Path, names: set[str]) -> None:
-        for old in folder.glob("checkpoint-*"):
+        for old in folder.glob("checkpoint-[0-9]*"):
             if old.name not in names:
                 self._kept.discard(old)
                 shutil.rmtree(old, ignore_errors=True)
@@ -123,19 +137,18 @@ class Keeper:
                 if copy_file(source / name, part / name) != file["sha256"]:
                     return False
             part.replace(target)
-        except (OSError, KeyError, TypeError) as error:
-            self._warn(f"{source.name} was kept by an earlier node and cannot be read", error)
+        except (FileNotFoundError, KeyError):
             return False
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._kept.add(source)
         return True
 
-    def _warn(self, what: str, error: Exception) -> None:
+    def warn(self, what: str, error: Exception) -> None:
+        """Say what does not work, once until it works again, as an event of the run."""
         if not self._troubled:
             self._troubled = True
-            warning = runs.Warned(time.time(), "training-not-kept", f"{what}: {error}.")
-            print(runs.dump_event(warning), flush=True)
+            print(runs.dump_event(runs.Warned(time.time(), "training-not-kept", f"{what}: {error}.")), flush=True)
 
 
 def copy_listed(files: Mapping[str, Path], folder: Path, name: str) -> None:
