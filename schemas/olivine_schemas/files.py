@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+
+_STEP, _STEPS = 0.02, 50
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -21,7 +24,19 @@ def write_whole(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(target.stat().st_mode if target.exists() else 0o644)
-        Path(temporary).replace(target)
+        _replace(Path(temporary), target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Rename a file over another. Windows refuses that while anyone reads the other, which is over in a moment."""
+    for left in reversed(range(_STEPS)):
+        try:
+            temporary.replace(target)
+            return
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(_STEP)

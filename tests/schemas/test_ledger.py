@@ -185,6 +185,20 @@ def test_a_deleted_run_is_gone_and_stays_so(run: RunFolder, tmp_path: Path) -> N
     assert not run.path.exists()
 
 
+def test_a_record_is_written_also_where_a_reader_is_in_the_way(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses to replace a file that someone has open."""
+    replaced, refusals = Path.replace, [PermissionError(13, "in use")] * 3
+
+    def replace_as_windows_does(self: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replaced(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_as_windows_does)
+    change(run, state=RunState.SUCCEEDED)
+    assert not refusals and state(run) is RunState.SUCCEEDED
+
+
 def add_one(path: Path, times: int) -> None:
     for _ in range(times):
         RunFolder(path).update(lambda record: replace(record, attempt=record.attempt + 1))
