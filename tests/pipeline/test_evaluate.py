@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -247,6 +248,15 @@ def test_onnx_side_leaves_torch_alone(onnx_folder: Path) -> None:
     modules = "olivine_pipeline.evaluate.onnx_stage, olivine_pipeline.evaluate.onnx_model"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+def test_nothing_is_kept_to_be_told_to_anyone(onnx_folder: Path, tmp_path: Path) -> None:
+    code = "import pathlib, sys; from olivine_pipeline.evaluate.onnx_model import GenaiModel; "
+    code += "GenaiModel(pathlib.Path(sys.argv[1]))"
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, str(onnx_folder)], env=environment | homes, check=True)
+    assert not list(tmp_path.rglob("*.db"))
 
 
 @pytest.mark.parametrize("damage", ["weights", "config"])

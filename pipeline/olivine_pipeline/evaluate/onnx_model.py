@@ -22,8 +22,6 @@ DTYPES = {
     "tensor(int32)": np.int32,
 }
 
-onnxruntime_genai.disable_telemetry_events()
-
 
 def open_verified(folder: Path) -> GenaiModel:
     """The model of `folder`, once it has shown that it writes: a build that succeeded may do neither.
