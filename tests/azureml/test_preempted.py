@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from double import Double
 
 STEPS = 80
+CANARY = "canary-of-the-variable"
 CONFIG = todays_config(tune={**LORA, "training_args": {**TRAINING, "max_steps": STEPS, "save_steps": 5}})
 CONFIG.pop("evaluator")
 pytestmark = pytest.mark.slow
@@ -34,10 +36,22 @@ def undisturbed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.fixture
-def submitted(double: Double, tiny_model: Path, tmp_path: Path) -> Submitted:
-    """The training, as a job."""
+def submit(double: Double, tiny_model: Path, tmp_path: Path) -> Callable[..., Submitted]:
+    """Submits the training as a job, whose environment has a secret."""
+    double.workspace.job_environment["HF_TOKEN"] = CANARY
     folder = write_workspace(tmp_path / "project", tiny_model, azure_config(CONFIG))
-    return Submitted(folder, signed_in(double.environment, tmp_path / "state"))
+    return lambda *arguments: Submitted(folder, signed_in(double.environment, tmp_path / "state"), arguments)
+
+
+def take_node_away(double: Double, submitted: Submitted) -> list[Path]:
+    """Let the job wait for another node; the checkpoints that are kept by then, at least two."""
+    kept(double, submitted, 2)
+    (name,) = double.workspace.jobs
+    double.workspace.nodes_free.clear()
+    preempt(double.workspace, name)
+    for process in double.workspace.runs[name].processes:
+        process.wait()
+    return kept(double, submitted, 2)
 
 
 def kept(double: Double, submitted: Submitted, count: int) -> list[Path]:
@@ -63,30 +77,35 @@ def begun(events: list[dict[str, Any]]) -> list[list[int]]:
 
 @pytest.mark.parametrize("torn", [False, True], ids=["", "and its last checkpoint is torn"])
 def test_where_a_node_is_taken_away_the_next_goes_on_from_a_checkpoint(
-    torn: bool, double: Double, submitted: Submitted, undisturbed: dict[str, str]
+    torn: bool, double: Double, submit: Callable[..., Submitted], undisturbed: dict[str, str]
 ) -> None:
-    kept(double, submitted, 2)
-    (name,) = double.workspace.jobs
-    double.workspace.nodes_free.clear()
-    preempt(double.workspace, name)
-    for process in double.workspace.runs[name].processes:
-        process.wait()
-    *_, older, last = kept(double, submitted, 2)
+    submitted = submit()
+    *_, older, last = take_node_away(double, submitted)
     if torn:
         weights = last / "adapter_model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1])
     double.workspace.nodes_free.set()
-    events = submitted.well()
-    first, second = begun(events)
+    first, second = begun(submitted.well())
     assert first[0] == 1
     assert second == list(range(step_of(older if torn else last) + 1, STEPS + 1))
     assert hashes(submitted.folder / "models") == undisturbed
     assert double.workspace.complaints == []
+    assert not [name for name, data in double.workspace.blobs.everything().items() if CANARY.encode() in data]
+
+
+def test_a_training_on_two_nodes_goes_on_with_both(double: Double, submit: Callable[..., Submitted]) -> None:
+    submitted = submit("--set", "systems.cloud.instance_count=2")
+    last = take_node_away(double, submitted)[-1]
+    double.workspace.nodes_free.set()
+    _, second = begun(submitted.well())
+    assert second == list(range(step_of(last) + 1, STEPS + 1))
+    assert len(next(iter(double.workspace.runs.values())).processes) == 4
 
 
 def test_a_run_that_was_cancelled_goes_on_in_another_job(
-    double: Double, submitted: Submitted, undisturbed: dict[str, str]
+    double: Double, submit: Callable[..., Submitted], undisturbed: dict[str, str]
 ) -> None:
+    submitted = submit()
     submitted.wait_for(lambda event: event["type"] == "metric" and event["name"] == "loss" and event["step"] >= 7)
     submitted.process.send_signal(signal.SIGTERM)
     assert submitted.last()["state"] == "cancelled"
@@ -95,8 +114,7 @@ def test_a_run_that_was_cancelled_goes_on_in_another_job(
         process.wait(60)
     *_, last = kept(double, submitted, 1)
     (folder,) = run_folders(submitted.folder)
-    again = Submitted(submitted.folder, submitted.environment, ("--run-folder", str(folder.path)))
-    assert begun(again.well()) == [list(range(step_of(last) + 1, STEPS + 1))]
+    assert begun(submit("--run-folder", str(folder.path)).well()) == [list(range(step_of(last) + 1, STEPS + 1))]
     assert hashes(submitted.folder / "models") == undisturbed
     first, second = double.workspace.jobs.values()
     assert first["properties"]["outputs"]["training"] == second["properties"]["outputs"]["training"]
