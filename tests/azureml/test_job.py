@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from runs import LORA, todays_config, write_workspace
 
 from olivine_pipeline.hosts.azureml.job import MANIFEST, keep_results, last_training, usable
 from olivine_pipeline.hosts.azureml.keeping import LIST, keeping
+from olivine_pipeline.hosts.azureml.snapshot import CACHE
 from olivine_pipeline.store import Store
+from olivine_schemas.check import check
 from olivine_schemas.runs import Warned, load_event
+from olivine_schemas.tree import to_data
 
 PASSES = {
     "first": [{"type": "LoRA"}],
@@ -165,6 +173,33 @@ def test_a_finished_adapter_takes_the_place_of_its_checkpoints(tmp_path: Path) -
     assert entry
     assert {path.name for path in entry.path.iterdir()} == {"manifest.json", "weights"}
     assert there.get("merged") is None
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_not_repeated_on_another_node(tiny_model: Path, tmp_path: Path) -> None:
+    config = todays_config(tune=LORA, merge={"type": "MergeAdapterWeights"})
+    config["cache_dir"] = CACHE
+    del config["evaluators"], config["evaluator"]
+    canonical: Any = to_data(check(json.dumps(config)).workflow)
+
+    def passes(node: str, *arguments: str) -> list[tuple[str, str]]:
+        """What becomes of the passes on a node that has model and data mounted in places of its own."""
+        work, mounted = write_workspace(tmp_path / node / "work", tiny_model, canonical), tmp_path / node / "mounted"
+        mounted.mkdir()
+        places = {"input_model.config.model_path": "model"}
+        places["data_configs.0.load_dataset_config.params.data_files"] = "data/train.json"
+        command = [sys.executable, "-m", "olivine_pipeline.hosts.azureml.job", "--config", work / "olive-config.json"]
+        command += ["--results", tmp_path / node / "results", "--training", tmp_path / "kept", *arguments]
+        for setting, name in places.items():
+            command += ["--place", f"{setting}={(work / name).rename(mounted / Path(name).name)}"]
+        state = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+        done = subprocess.run(command, env=state, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        events = map(json.loads, done.stdout.splitlines())
+        return [(event["type"], event["name"]) for event in events if event["type"] in ("pass-started", "pass-skipped")]
+
+    assert passes("one", "--up-to", "tune") == [("pass-started", "tune")]
+    assert passes("another") == [("pass-skipped", "tune"), ("pass-started", "merge")]
 
 
 def warned(printed: str) -> list[str]:
