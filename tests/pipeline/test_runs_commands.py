@@ -17,6 +17,7 @@ from runs import run, run_well, write_config
 from olivine_pipeline.commands.logs import CHUNK
 from olivine_schemas.ledger.control import cancel
 from olivine_schemas.ledger.folder import RunFolder, find_run, run_folders
+from olivine_schemas.ledger.process import RUN_VARIABLE
 from olivine_schemas.runs import RunState
 
 COMMANDS = ("runs", "attach", "cancel", "resume", "logs")
@@ -177,6 +178,17 @@ def test_cancel_of_an_ended_run_says_that_it_has_ended(folder: Path) -> None:
     ended(made(folder), RunState.SUCCEEDED)
     done = olivine("cancel", cwd=folder)
     assert done.returncode == 0 and "has ended already: succeeded" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["attach", "cancel", "resume", "runs --delete"])
+def test_a_run_of_a_later_version_is_left_alone(command: str, folder: Path) -> None:
+    run = made(folder)
+    run.record_file.write_text(run.record_file.read_text().replace('"v": 1', '"v": 2'))
+    marked = {**os.environ, RUN_VARIABLE: str(run.path)}
+    with subprocess.Popen([sys.executable, "-c", "input()"], env=marked, stdin=subprocess.PIPE):
+        done = olivine(*command.split(), run.id, cwd=folder)
+    assert done.returncode == 2 and "cannot be read" in done.stderr
+    assert run.record_file.exists() and not run.cancel_mark.exists()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

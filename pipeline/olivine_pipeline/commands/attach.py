@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from olivine_pipeline.cli import CANCELLED, DONE, FAILED, REFUSED
-from olivine_pipeline.commands.runs import find, head, take_run
+from olivine_pipeline.commands.runs import find, head, take_run, unreadable
 from olivine_pipeline.terminal import Display, open_display
 from olivine_schemas.ledger.control import settled
 from olivine_schemas.ledger.folder import RunFolder
@@ -33,6 +33,8 @@ def execute(args: argparse.Namespace) -> int:
     folder = find(args.run)
     if folder is None:
         return REFUSED
+    if folder.read() is None:
+        return unreadable(folder)
     display = open_display(sys.stdout, args.plain)
     try:
         with closing(display):

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from olivine_pipeline.cli import DONE, FAILED, REFUSED
-from olivine_pipeline.commands.runs import find, take_run
+from olivine_pipeline.commands.runs import find, take_run, unreadable
 from olivine_schemas.ledger import control
 from olivine_schemas.runs import ACTIVE, RunState
 
@@ -22,8 +22,10 @@ def execute(args: argparse.Namespace) -> int:
     if folder is None:
         return REFUSED
     record = control.settled(folder)
-    if record is None or record.state not in ACTIVE:
-        print(f"{folder.id} has ended already: {record.state.value if record else 'unknown'}")
+    if record is None:
+        return unreadable(folder)
+    if record.state not in ACTIVE:
+        print(f"{folder.id} has ended already: {record.state.value}")
         return DONE
     print(f"stopping {folder.id}, which keeps what is finished ...", flush=True)
     try:

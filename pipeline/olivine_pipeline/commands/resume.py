@@ -7,7 +7,7 @@ import sys
 
 from olivine_pipeline.cli import FAILED, REFUSED
 from olivine_pipeline.commands import run
-from olivine_pipeline.commands.runs import find, take_run
+from olivine_pipeline.commands.runs import find, take_run, unreadable
 from olivine_schemas.ledger.control import reopen, settled
 
 
@@ -29,7 +29,9 @@ def execute(args: argparse.Namespace) -> int:
         return FAILED
     if record is None:
         now = settled(folder)
-        print(f"olivine: {folder.id} is {now.state.value if now else 'unknown'}, not to be resumed", file=sys.stderr)
+        if now is None:
+            return unreadable(folder)
+        print(f"olivine: {folder.id} is {now.state.value}, not to be resumed", file=sys.stderr)
         return REFUSED
     parser = argparse.ArgumentParser()
     run.configure(parser)

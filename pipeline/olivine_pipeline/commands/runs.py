@@ -61,9 +61,8 @@ def delete(run: str) -> int:
     if record and record.state in ACTIVE:
         print(f"olivine: {folder.id} is {record.state.value}; first: olivine cancel {folder.id}", file=sys.stderr)
         return REFUSED
-    if record is None and any(members(folder.path)):
-        print(f"olivine: {folder.id} is alive, of another version of Olivine; stop it by that one", file=sys.stderr)
-        return REFUSED
+    if record is None and any(members(folder.path)):  # it is alive all the same
+        return unreadable(folder)
     try:
         ledger.delete(folder)
     except OSError as error:
@@ -94,9 +93,15 @@ def find(run: str) -> RunFolder | None:
     root = workspace()
     folder = ledger.find_run(root, run)
     if folder is None:
-        which = "runs" if run == "last" else f'run that "{run}" means alone'
-        print(f"olivine: there are no {which} in {root}; see: olivine runs --all", file=sys.stderr)
+        which = "are no runs" if run == "last" else f'is no run that "{run}" means alone'
+        print(f"olivine: there {which} in {root}; see: olivine runs --all", file=sys.stderr)
     return folder
+
+
+def unreadable(folder: RunFolder) -> int:
+    """Say that nobody here knows what a run is doing; the exit code for that."""
+    print(f"olivine: the record of {folder.id} cannot be read: damaged, or of a later Olivine", file=sys.stderr)
+    return REFUSED
 
 
 @dataclass(frozen=True)
