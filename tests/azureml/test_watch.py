@@ -79,6 +79,22 @@ def test_a_watcher_that_was_killed_takes_its_job_up_again(double: Double, submit
     assert record.state is RunState.SUCCEEDED
 
 
+def test_a_run_that_is_stopped_while_it_looks_for_its_job_cancels_it(
+    double: Double, submit: Callable[..., Submitted]
+) -> None:
+    double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
+    submitted = submit()
+    submitted.wait_for(lambda event: event["type"] == "metric")
+    os.killpg(submitted.process.pid, signal.SIGKILL)
+    submitted.end()
+    (folder,) = run_folders(submitted.folder)
+    again = submit("--run-folder", str(folder.path))
+    again.wait_for(lambda event: "connecting" in event.get("doing", ""))
+    again.process.send_signal(signal.SIGTERM)
+    assert again.last()["state"] == "cancelled"
+    assert [run.cancelled for run in double.workspace.runs.values()] == [True]
+
+
 def test_a_run_whose_job_failed_goes_on_with_another_job(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_ENDS"] = "told"
     submitted = submit()

@@ -114,22 +114,21 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
     name = job or (known.job if known else new_name(prepared))
     first = (known.first or known.job) if known else name
     voice.journal.progress("connecting to Azure ML", 0, 0, "job")
-    connection = connect(prepared.request.workspace, voice.cancel, voice.journal)
-    voice.cancel.check()
-    own = JobFile(name, *_names(prepared.request), first=first)
-    _write(file, own)
-    found = connection.find_job(name) if job or known else None
-    if found is None and job:
-        raise RunError("azure-no-job", f"There is no job {job} in the workspace {own.workspace_name}.")
-    if found is not None and not job and found.status in FRUITLESS:  # to go on with that run is to try again
-        found, name = None, new_name(prepared)
-        own = replace(own, job=name)
-        _write(file, own)
     with ExitStack() as held:  # once there may be a job, a stop has to reach it before this process ends
+        if known or job:
+            held.enter_context(voice.cancel.saving())
+        connection = connect(prepared.request.workspace, voice.cancel, voice.journal)
+        own = JobFile(name, *_names(prepared.request), first=first)
+        _write(file, own)
+        found = connection.find_job(name) if job or known else None
+        if found is None and job:
+            raise RunError("azure-no-job", f"There is no job {job} in the workspace {own.workspace_name}.")
+        if found is not None and not job and found.status in FRUITLESS:  # to go on with that run is to try again
+            found, name = None, new_name(prepared)
+            own = replace(own, job=name)
+            _write(file, own)
         if found is None:
             found = _submit(prepared, connection, own, voice, held)
-        else:
-            held.enter_context(voice.cancel.saving())
         studio = str(getattr(found, "studio_url", "") or "")
         _write(file, replace(own, studio=studio))
         if studio:
