@@ -16,7 +16,7 @@ SYSTEM = {"type": "AzureML", "aml_compute": "cpu-cluster", "aml_docker_config": 
 
 def azure_config(config: dict[str, Any], **system: Any) -> dict[str, Any]:
     """The same config, with its passes on Azure ML."""
-    client = {**CLIENT, "keyvault_name": VAULT}
+    client = {**CLIENT, "keyvault_name": VAULT, "operation_retry_interval": 1}
     return {**config, "azureml_client": client, "systems": {"cloud": {**SYSTEM, **system}}, "host": "cloud"}
 
 

@@ -18,7 +18,7 @@ _WORKSPACE = "microsoft.machinelearningservices/workspaces"
 
 def available() -> bool:
     """Whether there is something to check against."""
-    return bool(os.environ.get(FOLDER_VARIABLE))
+    return Path(os.environ.get(FOLDER_VARIABLE, os.devnull), "bicep-types").is_dir()
 
 
 def complaints(tail: str, version: str, body: Any, action: str = "") -> list[str]:

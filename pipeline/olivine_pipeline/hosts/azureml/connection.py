@@ -252,7 +252,7 @@ class Connection:
 
     def _tried(self, call: Callable[[], T]) -> T:
         """Do it, again where that may help: as often as the config says, and for long where nobody answers at all."""
-        wait, tries, since = FIRST_WAIT, 0, 0.0
+        wait, tries, since = max(self.workspace.retry_interval, FIRST_WAIT), 0, 0.0
         while True:
             try:
                 return call()

@@ -32,6 +32,8 @@ class Workspace:
     workspace_name: str
     read_timeout: int = 60
     retries: int = 3
+    retry_interval: float = 5
+    """Seconds before the first of them; doubles."""
     credential_arguments: dict[str, Any] = field(default_factory=dict)
     """Arguments of DefaultAzureCredential."""
     cloud: Cloud = CLOUDS[PUBLIC]
@@ -195,6 +197,7 @@ def _workspace(config: Config, client: AzureMLClient) -> Workspace:
         **names,
         read_timeout=client.read_timeout,
         retries=client.max_operation_retries,
+        retry_interval=client.operation_retry_interval,
         credential_arguments=client.default_auth_params or {},
         cloud=cloud_of(client.cloud),
     )
