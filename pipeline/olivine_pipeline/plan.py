@@ -16,8 +16,7 @@ from pydantic import ValidationError
 from olivine_schemas.check import Checked, check
 from olivine_schemas.disk_facts import DiskFacts
 from olivine_schemas.language.data import DataConfig
-from olivine_schemas.language.models import ModelConfig, ResourcePath
-from olivine_schemas.language.passes import PARAMETERS, Pass
+from olivine_schemas.language.passes import PARAMETERS
 from olivine_schemas.language.systems import System
 from olivine_schemas.language.workflow import Workflow
 from olivine_schemas.lines import LineIndex
@@ -31,6 +30,7 @@ from .devices import training_device
 from .digests import digest_of
 from .errors import ConfigRefused, RunError
 from .passes.base import ModelRef, PassType, Settled, Site, pass_types
+from .runnable import Runnable, input_model, runnable
 from .store import Entry, Store, this_run
 
 if TYPE_CHECKING:
@@ -68,6 +68,12 @@ class Config:
         node = self._nearest(path)
         assert node is not None
         raise ConfigRefused(str(self.path), self.checked.text, (Problem(node.span, Severity.ERROR, code, message),))
+
+    def refuse_invalid(self, error: ValidationError, *path: str | int) -> NoReturn:
+        """Refuse what the checks let through and a typed model of the value at `path` does not accept."""
+        first = error.errors()[0]
+        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        self.refuse("invalid-value", message, *path, *first["loc"])
 
     def _nearest(self, path: TreePath) -> Node | None:
         """The node at a path of the canonical workflow, or the nearest one above it."""
@@ -155,7 +161,7 @@ def load_config(path: Path, text: str | None = None, *, force: bool = False) -> 
     try:
         return Config(path, checked, Workflow.model_validate(to_data(checked.workflow)))
     except ValidationError as error:
-        _refuse_invalid(Config(path, checked, Workflow.model_construct()), error, ())
+        Config(path, checked, Workflow.model_construct()).refuse_invalid(error)
 
 
 def plan(path: Path, text: str | None = None, wishes: Wishes | None = None) -> Plan:
@@ -180,24 +186,17 @@ def understanding(config: Config) -> Iterator[None]:
 def _plan(config: Config, wishes: Wishes) -> Plan:
     store = Store(config.folder / config.workflow.engine.cache_dir[0])
     config, inputs = _with_downloads(config, store)
-    workflow, up_to = config.workflow, wishes.up_to
-    for setting in ("search_strategy", "pass_flows"):
-        if getattr(workflow.engine, setting):
-            config.refuse("search-not-supported", _SEARCH, "engine", setting)
-    if up_to is not None and up_to not in workflow.passes:
-        names = ", ".join(workflow.passes) or "none"
-        raise RunError("unknown-pass-name", f'There is no pass "{up_to}" in this config; its passes: {names}.')
+    workflow = config.workflow
+    steps = runnable(config, wishes.up_to)
     engine_site = _site(config, workflow.engine.host, workflow.engine.target, ("engine", "host"))
     model = first = _input_model(config, store)
     passes = []
-    for name, entries in workflow.passes.items():
-        planned = _plan_pass(config, name, entries, engine_site, model, store)
-        again = wishes.fresh or workflow.engine.clean_cache or entries[0].clean_run_cache
+    for step in steps:
+        planned = _plan_pass(config, step, engine_site, model, store)
+        again = wishes.fresh or workflow.engine.clean_cache or step.entry.clean_run_cache
         planned = replace(planned, again=again)
         passes.append(replace(planned, entry=planned.finished(store)))
         model = planned.result
-        if name == up_to:
-            break
     store.digests.save()
     here = next((step.site for step in passes if step.site.here), engine_site)
     return Plan(config, first, passes, store, here, inputs, wishes)
@@ -216,51 +215,18 @@ def _with_downloads(config: Config, store: Store) -> tuple[Config, tuple[CloudIn
     return with_local_paths(config, store, inputs), inputs
 
 
-_SEARCH = "Olivine runs the passes as written and does not search among alternatives."
-
-
-def _plan_pass(
-    config: Config, name: str, entries: list[Pass], site: Site, model: ModelRef, store: Store
-) -> PlannedPass:
-    place: TreePath = ("passes", name, 0)
-    if len(entries) > 1:
-        config.refuse(
-            "search-not-supported", f'The pass "{name}" has several alternatives. {_SEARCH}', "passes", name, 1
-        )
-    entry = entries[0]
-    pass_type = pass_types().get(entry.type)
-    if pass_type is None:
-        runnable = ", ".join(sorted(pass_types()))
-        message = f"Olivine checks {entry.type} but does not run it. The passes it runs: {runnable}."
-        config.refuse("pass-not-run", message, *place, "type")
-    if model.kind not in pass_type.accepts:
-        config.refuse("pass-order", _order_message(pass_type, model), *place, "type")
-    try:
-        parameters = pass_type.parameters.model_validate(entry.config)
-    except ValidationError as error:
-        _refuse_invalid(config, error, (*place, "config"))
-    if entry.host is not None:
-        site = _site(config, entry.host, config.workflow.engine.target, (*place, "host"))
+def _plan_pass(config: Config, step: Runnable, site: Site, model: ModelRef, store: Store) -> PlannedPass:
+    place: TreePath = ("passes", step.name, 0)
+    pass_type, parameters = step.type, step.parameters
+    if step.entry.host is not None:
+        site = _site(config, step.entry.host, config.workflow.engine.target, (*place, "host"))
     try:
         settled = pass_type.settle(parameters, site, model) if site.here else Settled(parameters)
         key = _key(config, pass_type, settled.parameters, site, model, store)
     except RunError as error:
         config.refuse(error.code, f"{error.message} {error.hint}".strip(), *place, "config")
     result = ModelRef(pass_type.yields, str(store.artifacts / key), key, model, pass_type.settings(settled.parameters))
-    return PlannedPass(name, pass_type, settled, site, model, result, None, place)
-
-
-def _order_message(pass_type: PassType, model: ModelRef) -> str:
-    has = {"transformers": "a full model", "adapter": "a model with a separate adapter", "onnx": "an ONNX model"}[
-        model.kind
-    ]
-    wants = " or ".join(
-        {"transformers": "a full model", "adapter": "an adapter", "onnx": "an ONNX model"}[kind]
-        for kind in sorted(pass_type.accepts)
-    )
-    if model.kind == "adapter" and "transformers" in pass_type.accepts:
-        return f"{pass_type.name} works on {wants}, and here it gets {has}: put a MergeAdapterWeights pass before it."
-    return f"{pass_type.name} works on {wants}, and here it gets {has}."
+    return PlannedPass(step.name, pass_type, settled, site, model, result, None, place)
 
 
 def _key(config: Config, pass_type: PassType, parameters: Any, site: Site, model: ModelRef, store: Store) -> str:
@@ -303,21 +269,7 @@ def data_digests(source: DataConfig, folder: Path, store: Store) -> dict[str, st
 
 
 def _input_model(config: Config, store: Store) -> ModelRef:
-    model = config.workflow.input_model
-    if model.type != "HfModel":
-        message = f"Olivine checks {model.type} but does not run it; it starts from an HfModel."
-        config.refuse("model-not-run", message, "input_model", "type")
-    try:
-        typed = ModelConfig.model_validate(model.config)
-    except ValidationError as error:
-        _refuse_invalid(config, error, ("input_model", "config"))
-    location = typed.model_path
-    if isinstance(location, ResourcePath) and location.type.startswith("azureml"):  # not here yet
-        location = " ".join([location.type, *map(str, location.config.values())])
-    elif isinstance(location, ResourcePath):
-        location = location.config.get("path") or location.config.get("name")
-    if not location:
-        config.refuse("model-not-run", "The model has no path: name a local folder or a hub model.", "input_model")
+    typed, location = input_model(config)
     folder = config.folder / location
     load_kwargs = typed.load_kwargs.model_dump(mode="json", exclude_none=True)
     content: Any = store.digests.folder(folder) if folder.is_dir() else {"hub": location}
@@ -348,12 +300,6 @@ def _site(config: Config, host: str | System | None, target: str | System | None
         message += f"; it has {cpu.name}." if cpu else "."
         config.refuse("device-not-here", f'{message} Run it elsewhere, or change the device to "cpu".', *place)
     return Site(host_system, target_system, device, config.folder)
-
-
-def _refuse_invalid(config: Config, error: ValidationError, place: TreePath) -> NoReturn:
-    """Refuse, with its place, what the checks let through and the typed models do not accept."""
-    first = error.errors()[0]
-    config.refuse("invalid-value", f"{'.'.join(map(str, first['loc']))}: {first['msg']}", *place, *first["loc"])
 
 
 def _extra_passes() -> dict[str, Any]:

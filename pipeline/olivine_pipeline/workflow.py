@@ -160,7 +160,8 @@ def _run_there(
     stages = [stage for stage in stages_of(planned) if stage.model.key in {step.key for step in waiting}]
     if waiting[0].model == planned.model and planned.workflow.engine.evaluate_input_model:
         stages.insert(0, stages_of(planned)[0])
-    for stage, measured in zip(stages, measured_elsewhere(outcome.report) if outcome else ()):  # noqa: B905
+    # Nothing was measured where another run had made the same meanwhile.
+    for stage, measured in zip(stages, measured_elsewhere(outcome.report) if outcome else (), strict=False):
         measurements.keep(stage, measured)
     seconds = outcome.seconds if outcome else {}
     return finished + [Finished(s, planned.store.get(s.key), seconds.get(s.name, 0.0), False) for s in waiting]

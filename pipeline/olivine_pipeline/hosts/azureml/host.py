@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.errors import Cancelled, RunError
 from olivine_pipeline.journal import Journal
-from olivine_pipeline.passes.base import Kind, pass_types
 from olivine_pipeline.plan import Config, Wishes, load_config
 from olivine_pipeline.publish import foreign
+from olivine_pipeline.runnable import runnable
 from olivine_pipeline.scratch import scratch_folder
 from olivine_schemas.files import write_whole
 from olivine_schemas.runs import RunState
@@ -67,7 +67,6 @@ class JobFile:
     subscription_id: str
     resource_group: str
     workspace_name: str
-    studio: str = ""
     first: str = ""
     """The run's first job: under its name the later ones find what is trained."""
 
@@ -94,7 +93,8 @@ def prepare(path: Path, text: str | None = None, wishes: Wishes | None = None) -
 def prepare_config(config: Config, wishes: Wishes) -> Prepared:
     """Find what a job of a checked config needs, without contacting anyone. `ConfigRefused` and `RunError`."""
     request = request_of(config)
-    _refuse_what_does_not_run(config, wishes.up_to)
+    for _ in runnable(config, wishes.up_to):
+        pass  # what the job would refuse is refused before a node is paid for
     for folder in foreign(config.folder / config.workflow.engine.output_dir, PUBLISHED):
         message = f'"{folder.name}" in output_dir is not a result of Olivine and would be replaced; name another.'
         config.refuse("output-taken", message, "engine", "output_dir")
@@ -130,7 +130,6 @@ def run(prepared: Prepared, voice: Voice, folder: Path | None, job: str | None =
         if found is None:
             found = _submit(prepared, connection, own, voice, held)
         studio = str(getattr(found, "studio_url", "") or "")
-        _write(file, replace(own, studio=studio))
         if studio:
             voice.on_page(studio)
         voice.say(f"job {name} on {prepared.request.compute}" + (f"\n{studio}" if studio else ""))
@@ -254,27 +253,6 @@ def _fetch(prepared: Prepared, connection: Connection, job: watch.Job, voice: Vo
         voice.journal.artifact(artifact.name, artifact.kind, path, artifact.size_bytes)
 
 
-def _refuse_what_does_not_run(config: Config, up_to: str | None) -> None:
-    """What the job would refuse too, before a node is paid for."""
-    if up_to is not None and up_to not in config.workflow.passes:
-        raise RunError("unknown-pass-name", f'There is no pass "{up_to}" in this config.')
-    if config.workflow.input_model.type != "HfModel":
-        message = f"Olivine checks {config.workflow.input_model.type} but does not run it; it starts from an HfModel."
-        config.refuse("model-not-run", message, "input_model", "type")
-    kind: Kind = "adapter" if config.workflow.input_model.config.get("adapter_path") else "transformers"
-    for name, entries in config.workflow.passes.items():
-        if len(entries) > 1:
-            message = f'The pass "{name}" has several alternatives, and Olivine does not search among them.'
-            config.refuse("search-not-supported", message, "passes", name, 1)
-        found = pass_types().get(entries[0].type)
-        if found is None:
-            message = f"Olivine checks {entries[0].type} but does not run it."
-            config.refuse("pass-not-run", message, "passes", name, 0, "type")
-        if kind not in found.accepts:
-            config.refuse("pass-order", f"{found.name} does not take what comes before it.", "passes", name, 0, "type")
-        kind = found.yields
-
-
 def _names(request: Request) -> tuple[str, str, str]:
     workspace = request.workspace
     return workspace.subscription_id, workspace.resource_group, workspace.workspace_name
@@ -282,7 +260,8 @@ def _names(request: Request) -> tuple[str, str, str]:
 
 def _read(file: Path | None) -> JobFile | None:
     try:
-        return JobFile(**json.loads(file.read_text(encoding="utf-8"))) if file else None
+        known = json.loads(file.read_text(encoding="utf-8")) if file else None
+        return JobFile(**{key: known[key] for key in JobFile.__dataclass_fields__ if key in known}) if known else None
     except (OSError, ValueError, TypeError):
         return None
 
