@@ -141,7 +141,7 @@ REFUSED = {
         "mixed-hosts",
     ),
     "a pass that does not run": (lambda c: c["passes"].update(q={"type": "OnnxQuantization"}), "pass-not-run"),
-    "a search": (lambda c: c.update(search_strategy={"execution_order": "joint"}), "search-not-supported"),
+    "alternatives": (lambda c: c["passes"].update(tune=2 * [c["passes"]["tune"]]), "search-not-supported"),
     "a merge without adapter": (
         lambda c: c.update(passes={"merge": {"type": "MergeAdapterWeights"}}),
         "merge-without-adapter",
