@@ -9,6 +9,8 @@ from olivine_schemas.problems import Severity
 from .errors import RunError
 
 BOM = "\ufeff"
+DEFAULT_CONFIG = Path("olive-config.json")
+"""What a command works on where no config is named."""
 
 
 def read_config(path: Path) -> str:

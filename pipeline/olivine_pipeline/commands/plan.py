@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 from olivine_pipeline import findings
 from olivine_pipeline.cli import DONE, REFUSED
-from olivine_pipeline.documents import read_config
+from olivine_pipeline.documents import DEFAULT_CONFIG, read_config
 from olivine_pipeline.errors import ConfigRefused, RunError
 from olivine_pipeline.wording import duration, size
 
 if TYPE_CHECKING:
     from olivine_pipeline.estimate import Estimate
     from olivine_pipeline.plan import Config, PlannedPass, Wishes
-
-DEFAULT_CONFIG = Path("olive-config.json")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,18 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olivine_pipeline.commands.run import (
-    DEFAULT_CONFIG,
-    Session,
-    arguments,
-    keep,
-    listen,
-    overridden,
-    taken_up,
-    told,
-    what_to_run,
-)
+from olivine_pipeline.commands.run import arguments, keep, overridden, taken_up, what_to_run
+from olivine_pipeline.documents import DEFAULT_CONFIG
 from olivine_pipeline.journal import EventFile, Journal
+from olivine_pipeline.session import Session, listen, told
 from olivine_pipeline.terminal import open_display
 from olivine_schemas.ledger.folder import RunFolder, create, root_of
 from olivine_schemas.ledger.process import RUN_VARIABLE, identity
