@@ -28,9 +28,9 @@ demo: setup $(EXAMPLE)/model/config.json
 test: setup
 	$(BIN)/python -m pytest
 
-# With the real client of Azure, at a double of the service, whose blob store needs Node.js.
+# With the real client of Azure, at a double of the service, whose blob store needs Node.js. Mostly waiting: three at a time.
 test-azure: $(VENV)/.azure
-	$(BIN)/python -m pytest tests/azureml
+	$(BIN)/python -m pytest tests/azureml --numprocesses 3
 
 $(VENV)/.azure: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[pipeline,dev,azure]"
