@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -145,12 +146,12 @@ def _processes(
     distribution = properties.get("distribution") or {}
     world = nodes * int(distribution.get("processCountPerInstance") or 1) if distribution else 1
     run = workspace.runs[job]
-    threads, started = [], []
+    threads, started, port = [], [], _free_port()
     for rank in range(world):
         node = code / str(rank * nodes // world)
         if not node.exists():
             _unpack(workspace, properties, node)
-        ranks = _rank_variables(rank, world) if distribution else {}
+        ranks = _rank_variables(rank, world, port) if distribution else {}
         process = subprocess.Popen(
             ["/bin/bash", "-c", command],
             cwd=node,
@@ -168,6 +169,11 @@ def _processes(
         run.processes.append(process)
     if run.cancelled:
         _signal(workspace, job, signal.SIGTERM)
+    while None in (codes := [process.poll() for process in started]):
+        if any(codes):  # as the service does: the others may be waiting for the one that failed
+            _signal(workspace, job, signal.SIGTERM)
+            break
+        time.sleep(0.05)
     codes = [process.wait() for process in started]
     for thread in threads:
         thread.join()
@@ -180,9 +186,14 @@ def _copy(process: subprocess.Popen[bytes], log: BlobClient) -> None:
         log.append_block(line)
 
 
-def _rank_variables(rank: int, world: int) -> dict[str, str]:
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _rank_variables(rank: int, world: int, port: int) -> dict[str, str]:
     own = {"RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": str(world), "NODE_RANK": str(rank)}
-    return {**own, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29571"}
+    return {**own, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
 
 
 def _environment(workspace: Workspace, job: str, properties: dict[str, Any], code: Path) -> dict[str, str]:

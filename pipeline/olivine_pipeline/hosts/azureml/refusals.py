@@ -100,15 +100,13 @@ def status_of(error: BaseException) -> int | None:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same request may go well later: no network, a timeout, too many requests, a fault of the service."""
-    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+    from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseError
 
+    no_answer = (ServiceRequestError, ServiceResponseError, IncompleteReadError, ConnectionError, TimeoutError)
     status = status_of(error)
     if status is not None:
         return status in (408, 429) or status >= 500
-    return any(
-        isinstance(one, (ServiceRequestError, ServiceResponseError, ConnectionError, TimeoutError))
-        for one in causes(error)
-    )
+    return any(isinstance(one, no_answer) for one in causes(error))
 
 
 def is_signature(error: BaseException) -> bool:
