@@ -8,11 +8,22 @@ const { folder, runner, until } = require('./host.cjs');
 let document;
 const config = () => vscode.Uri.file(join(folder(), 'olive-config.json'));
 const codes = () => vscode.languages.getDiagnostics(config()).map(({ code }) => code?.value ?? code);
-const ask = (what, ...more) => vscode.commands.executeCommand(`vscode.execute${what}`, config(), ...more);
+const ask = (what, ...more) => asked(`vscode.execute${what}`, config(), ...more);
 const servers = async () => {
   const { processes } = await import('../processes.mjs');
   return processes('olivine_server', join(folder(), '..'));
 };
+
+/** The answer to a question of the editor's, which drops one whose document it touches meanwhile: then again. */
+async function asked(command, ...about) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await vscode.commands.executeCommand(command, ...about);
+    } catch (error) {
+      if (error.name !== 'Canceled' || tries === 5) throw error;
+    }
+  }
+}
 
 /** The place `after` characters behind the first `text`. */
 function place(text, after = 0) {
