@@ -26,7 +26,7 @@ demo: setup $(EXAMPLE)/model/config.json
 	$(BIN)/olivine run $(EXAMPLE)/olive-config.json
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 # With the real client of Azure, at a double of the service, whose blob store needs Node.js. Mostly waiting: three at a time.
 test-azure: $(VENV)/.azure
