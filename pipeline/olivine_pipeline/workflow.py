@@ -7,6 +7,7 @@ import gc
 import importlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +22,7 @@ from olivine_schemas.tree import to_data
 from . import report
 from .cancel import Cancel
 from .child import dismiss_forked, fork_ahead
-from .errors import RunError
+from .errors import Cancelled, RunError
 from .journal import Journal
 from .passes.base import TRAINING_RECORD, Job
 from .plan import Plan, PlannedPass, Wishes, installed_versions, plan, understanding
@@ -29,6 +30,9 @@ from .publish import foreign, publish
 from .report import LossPoint, PassRecord, RunReport, SampleAnswers
 from .stages import Measured, Measurements, Stage, measured_elsewhere, stages_of
 from .store import Entry
+
+NO_ROOM = 1 << 20
+"""Bytes. A disk with less free is full."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def fetch(planned: Plan, journal: Journal, cancel: Cancel) -> Plan:
         return planned
     from .hosts.azureml.inputs import fetch as bring
 
-    with _room(planned):
+    with telling_full_disk(planned.store.folder):
         changed = bring(planned.config, planned.store, planned.inputs, journal, cancel)
     if not changed:
         return planned
@@ -155,7 +159,7 @@ def _run_there(
     for step in waiting if not resumed else ():
         if planned.workflow.passes[step.name][0].clean_run_cache:
             planned.store.discard(step.key)
-    with _room(planned), _blaming(planned, waiting[0]):
+    with telling_full_disk(planned.store.folder), _blaming(planned, waiting[0]):
         outcome = segment.run(planned, waiting, first + len(done), journal, cancel)
     stages = [stage for stage in stages_of(planned) if stage.model.key in {step.key for step in waiting}]
     if waiting[0].model == planned.model and planned.workflow.engine.evaluate_input_model:
@@ -258,7 +262,7 @@ def _make(planned: Plan, step: PlannedPass, resumed: bool, journal: Journal, can
         record["result"] = step.type.run(job)
         finishing.enter_context(cancel.saving())
 
-    with _room(planned), _blaming(planned, step), ExitStack() as finishing:
+    with telling_full_disk(planned.store.folder), _blaming(planned, step), ExitStack() as finishing:
         return planned.store.commit(step.key, record, fill)
 
 
@@ -274,15 +278,26 @@ def _blaming(planned: Plan, step: PlannedPass) -> Iterator[None]:
 
 
 @contextmanager
-def _room(planned: Plan) -> Iterator[None]:
+def telling_full_disk(folder: Path) -> Iterator[None]:
     """Say in the person's words that the disk with the cache is full."""
     try:
         yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (RunError, Cancelled):
+        raise
+    except Exception as error:
+        if not _lacks_room(error, folder):
             raise
-        message = f"The disk that holds {planned.store.folder} is full."
+        message = f"The disk that holds {folder} is full."
         raise RunError("disk-full", message, "Free space, or run: olivine clean") from error
+
+
+def _lacks_room(error: Exception, folder: Path) -> bool:
+    """Whether a full disk is behind it: safetensors has the words of the system for that, and torch has none."""
+    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+        return True
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < NO_ROOM
+    return False
 
 
 def _measure(measurements: Measurements, stage: Stage, finished: Finished, planned: Plan) -> Measured:

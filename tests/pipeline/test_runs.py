@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -19,7 +20,9 @@ from live import Live, again, made, olivine, start, state, training, workspace
 from runs import hashes, read_events, run, run_well, write_config
 
 import olivine_schemas
+from olivine_pipeline.errors import RunError
 from olivine_pipeline.recorder import Recorder
+from olivine_pipeline.workflow import telling_full_disk
 from olivine_schemas.ledger.control import cancel
 from olivine_schemas.ledger.folder import LOCK_SECONDS, run_folders
 from olivine_schemas.ledger.process import identity
@@ -53,7 +56,9 @@ import sys
 from pathlib import Path
 from olivine_pipeline.cancel import Cancel
 from olivine_pipeline.journal import Journal
+from olivine_pipeline.errors import RunError
 from olivine_pipeline.recorder import Recorder
+from olivine_pipeline.workflow import telling_full_disk
 from olivine_schemas.ledger.folder import RunFolder
 from olivine_schemas.runs import RunState
 
@@ -304,3 +309,20 @@ def test_two_runs_into_one_output_both_end_well(tiny_model: Path, tmp_path: Path
     assert len(adapters) == 2
     published = (folder / "models" / "adapter" / "adapter_model.safetensors").read_bytes()
     assert published in [path.read_bytes() for path in adapters]
+
+
+SAFETENSORS = f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})"
+TORCH = "[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), RuntimeError(SAFETENSORS)])
+def test_a_full_disk_is_told_in_whatever_words_a_library_says_it(error: Exception, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is full"), telling_full_disk(tmp_path):
+        raise error
+
+
+def test_a_library_that_does_not_say_what_ails_it_is_asked_of_the_disk(full_disk: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is full"), telling_full_disk(full_disk):
+        raise RuntimeError(TORCH)
+    with pytest.raises(RuntimeError, match="enforce"), telling_full_disk(tmp_path):
+        raise RuntimeError(TORCH)
