@@ -1,10 +1,12 @@
-"""Writing files that a crash must not leave half written."""
+"""Files that a crash must not leave half written, and reading some that may be."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 _STEP, _STEPS = 0.02, 50
 
@@ -28,6 +30,15 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is none that is whole."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _replace(temporary: Path, target: Path) -> None:

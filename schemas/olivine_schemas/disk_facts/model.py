@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from olivine_schemas.facts import ModelFacts
+from olivine_schemas.files import read_object
 
 HEADER = 64 << 20
 """Bytes up to which the header of a safetensors file is believed."""
@@ -49,7 +50,7 @@ def _hub_cache() -> Path:
 
 def read_model(folder: Path) -> ModelFacts:
     """The facts of the model in `folder`."""
-    config = _json(folder / "config.json")
+    config = read_object(folder / "config.json")
     text = config.get("text_config")
     settings = {**config, **text} if isinstance(text, dict) else config
     tensors = dict(_tensors(folder))
@@ -116,7 +117,7 @@ def _tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
             yield from _header(path)
     for index in sorted(folder.glob("*.index.json")):
         if index.name.startswith("pytorch_model"):
-            names = _json(index).get("weight_map")
+            names = read_object(index).get("weight_map")
             yield from ((name, ("", ())) for name in (names if isinstance(names, dict) else {}))
 
 
@@ -138,14 +139,14 @@ def _is_shape(value: Any) -> bool:
 
 def _tokens(folder: Path) -> Iterator[str]:
     """Special and added tokens, wherever the tokenizer's files keep them."""
-    tokenizer = _json(folder / "tokenizer.json")
+    tokenizer = read_object(folder / "tokenizer.json")
     for token in _list(tokenizer.get("added_tokens")):
         yield from _content(token)
     model = tokenizer.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     yield from (name for name in vocabulary or () if isinstance(name, str) and name.startswith("<|"))
-    yield from (name for name in _json(folder / "added_tokens.json") if isinstance(name, str))
-    configured = _json(folder / "tokenizer_config.json").get("added_tokens_decoder")
+    yield from (name for name in read_object(folder / "added_tokens.json") if isinstance(name, str))
+    configured = read_object(folder / "tokenizer_config.json").get("added_tokens_decoder")
     for token in configured.values() if isinstance(configured, dict) else ():
         yield from _content(token)
 
@@ -154,14 +155,6 @@ def _content(token: Any) -> Iterator[str]:
     text = token.get("content") if isinstance(token, dict) else None
     if isinstance(text, str):
         yield text
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from olivine_pipeline.store import MANIFEST as STORED
 from olivine_schemas import runs
+from olivine_schemas.files import read_object
 
 TRAINING = ("LoRA", "QLoRA")
 LIST = "files.json"
@@ -102,13 +102,15 @@ class Keeper:
     def _keep_new(self) -> None:
         for artifact in self._cache.glob(f"artifacts/*/{STORED}"):
             name = artifact.parent.name
-            if not name.startswith(".") and _read(artifact).get("record", {}).get("pass") in TRAINING:
+            if not name.startswith(".") and read_object(artifact).get("record", {}).get("pass") in TRAINING:
                 files = files_of(artifact.parent)
                 if self._keep(files, self._folder / "artifacts" / name):
                     shutil.rmtree(self._folder / "work" / name, ignore_errors=True)
         for work in self._cache.glob("work/*"):
             target = self._folder / "work" / work.name
-            whole = [state.parent for state in work.glob(f"checkpoints/checkpoint-[0-9]*/{STATE}") if _read(state)]
+            whole = [
+                state.parent for state in work.glob(f"checkpoints/checkpoint-[0-9]*/{STATE}") if read_object(state)
+            ]
             for checkpoint in sorted(whole, key=_step, reverse=True):
                 files = {**files_of(checkpoint), LOSSES: work / LOSSES}
                 if self._keep(files, target / checkpoint.name):
@@ -133,7 +135,7 @@ class Keeper:
         """Copy a folder that is whole into the cache; whether it was."""
         part = target.with_name(f".{target.name}.part")
         try:
-            for name, file in _read(source / LIST)["files"].items():
+            for name, file in read_object(source / LIST)["files"].items():
                 if copy_file(source / name, part / name) != file["sha256"]:
                     return False
             part.replace(target)
@@ -173,7 +175,7 @@ def copy_file(source: Path, target: Path) -> str:
 
 def _move_best(checkpoint: Path) -> None:
     """Let the state of a checkpoint name its best one where that is now: it does so by an absolute path."""
-    state = _read(checkpoint / STATE)
+    state = read_object(checkpoint / STATE)
     if best := state.get("best_model_checkpoint"):
         state["best_model_checkpoint"] = str(checkpoint.with_name(Path(best).name).absolute())
         (checkpoint / STATE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
@@ -182,15 +184,6 @@ def _move_best(checkpoint: Path) -> None:
 def files_of(folder: Path) -> dict[str, Path]:
     """Every file below a folder by its name there."""
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """The JSON object in a file; an empty one where there is none that is whole."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _step(checkpoint: Path) -> int:
