@@ -47,7 +47,7 @@ def test_a_run_is_queued_until_it_has_a_node(double: Double, submit: Callable[..
     double.workspace.queueing = "Job is waiting in the queue at position 3."
     ran.wait_for(lambda event: "position 3" in event.get("doing", ""))
     double.workspace.nodes_free.set()
-    ran.wait_for(lambda event: event["type"] == "metric")
+    ran.until_it_learns()
     assert record_of(ran.folder)[1].state is RunState.RUNNING
     ran.well()
 
@@ -55,9 +55,8 @@ def test_a_run_is_queued_until_it_has_a_node(double: Double, submit: Callable[..
 def test_resume_takes_the_job_up_again(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
     ran = submit(does="run")
-    ran.wait_for(lambda event: event["type"] == "metric")
-    os.killpg(ran.process.pid, signal.SIGKILL)
-    ran.end()
+    ran.until_it_learns()
+    ran.kill()
     assert record_of(ran.folder)[1].state is RunState.LOST
     assert losses(submit(does="resume").well()) == list(range(1, STEPS + 1))
     assert len(double.workspace.jobs) == 1
@@ -67,7 +66,7 @@ def test_resume_takes_the_job_up_again(double: Double, submit: Callable[..., Sub
 def test_resume_submits_anew_what_was_cancelled_a_moment_ago(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
     ran = submit(does="run")
-    ran.wait_for(lambda event: event["type"] == "metric")
+    ran.until_it_learns()
     ran.process.send_signal(signal.SIGTERM)
     assert ran.last()["state"] == "cancelled"
     (first,) = double.workspace.jobs

@@ -82,7 +82,7 @@ def test_a_log_whose_signature_has_ended_is_read_on_with_the_next(
 ) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
     submitted = submit()
-    submitted.wait_for(lambda event: event["type"] == "metric")
+    submitted.until_it_learns()
     double.workspace.stale_signatures = 2
     events = submitted.well()
     assert double.workspace.stale_signatures == 0
@@ -93,7 +93,7 @@ def test_a_log_whose_signature_has_ended_is_read_on_with_the_next(
 def test_a_job_whose_log_is_closed_is_followed_without_it(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
     submitted = submit("--set", "azureml_client.read_timeout=5")
-    submitted.wait_for(lambda event: event["type"] == "metric")
+    submitted.until_it_learns()
     double.workspace.stale_signatures = 1_000_000
     submitted.wait_for(lambda event: event.get("code") == "azure-no-log")
     submitted.wait_for(lambda event: "Completed" in event.get("message", ""))
@@ -139,7 +139,7 @@ def test_a_run_that_waits_for_the_network_is_cancelled_at_once(
 def test_a_job_that_cannot_be_cancelled_is_not_called_so(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
     submitted = submit()
-    submitted.wait_for(lambda event: event["type"] == "metric")
+    submitted.until_it_learns()
     double.proxy.unplug()
     submitted.process.send_signal(signal.SIGTERM)
     last = submitted.last()
@@ -157,7 +157,7 @@ def test_a_job_is_cancelled_while_the_watcher_waits_for_an_answer(
 ) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
     submitted = submit()
-    submitted.wait_for(lambda event: event["type"] == "metric")
+    submitted.until_it_learns()
     stall = Cut("api.azureml.ms", 0, seconds=60)
     double.workspace.faults.add(stall)
     double.proxy.unplug()  # what is open does not stall

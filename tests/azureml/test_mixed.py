@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +79,7 @@ def split(double: Double, tmp_path: Path) -> Callable[..., Submitted]:
 def test_a_run_that_is_stopped_cancels_the_job_of_its_pass(double: Double, split: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
     ran = split()
-    ran.wait_for(lambda event: event["type"] == "metric")
+    ran.until_it_learns()
     ran.process.send_signal(signal.SIGTERM)
     assert ran.last()["state"] == "cancelled"
     assert ran.process.returncode == 130
@@ -97,9 +96,8 @@ def test_a_run_that_was_killed_takes_the_job_of_its_pass_up_again(
 ) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
     killed = split()
-    killed.wait_for(lambda event: event["type"] == "metric")
-    os.killpg(killed.process.pid, signal.SIGKILL)
-    killed.end()
+    killed.until_it_learns()
+    killed.kill()
     again = split()
     again.wait_for(lambda event: event["type"] == "pass-finished" and event["name"] == "tune")
     again.wait_for(lambda event: event["type"] == "pass-started" and event["name"] == "merge")

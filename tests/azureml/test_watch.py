@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -51,7 +50,7 @@ def test_a_run_that_is_stopped_while_it_uploads_submits_nothing(
 def test_a_running_job_is_cancelled_through_the_ledger(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
     submitted = submit()
-    submitted.wait_for(lambda event: event["type"] == "metric")
+    submitted.until_it_learns()
     (folder,) = run_folders(submitted.folder)
     record = settled(folder)
     assert record
@@ -66,9 +65,8 @@ def test_a_running_job_is_cancelled_through_the_ledger(double: Double, submit: C
 def test_a_watcher_that_was_killed_takes_its_job_up_again(double: Double, submit: Callable[..., Submitted]) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "1"
     submitted = submit()
-    submitted.wait_for(lambda event: event["type"] == "metric")
-    os.killpg(submitted.process.pid, signal.SIGKILL)
-    submitted.end()
+    submitted.until_it_learns()
+    submitted.kill()
     (folder,) = run_folders(submitted.folder)
     again = submit("--run-folder", str(folder.path))
     events = again.well()
@@ -84,9 +82,8 @@ def test_a_run_that_is_stopped_while_it_looks_for_its_job_cancels_it(
 ) -> None:
     double.workspace.job_environment["SMALL_JOB_SECONDS"] = "60"
     submitted = submit()
-    submitted.wait_for(lambda event: event["type"] == "metric")
-    os.killpg(submitted.process.pid, signal.SIGKILL)
-    submitted.end()
+    submitted.until_it_learns()
+    submitted.kill()
     (folder,) = run_folders(submitted.folder)
     again = submit("--run-folder", str(folder.path))
     again.wait_for(lambda event: "connecting" in event.get("doing", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,15 @@ class Submitted:
                     return event
             assert not ended, f"it ended before:\n{self.end()[1]}"
             time.sleep(0.05)
+
+    def until_it_learns(self) -> None:
+        """Wait until the job tells of its training."""
+        self.wait_for(lambda event: event["type"] == "metric")
+
+    def kill(self) -> None:
+        """End it and its children without a word."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.end()
 
     def end(self) -> tuple[int, str]:
         """Exit code and everything that was printed."""
